@@ -1,0 +1,10 @@
+// The words for a cycle, its steps and how it ended.
+
+export const OUTCOMES = ['ok', 'partial', 'failed', 'timeout'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const STEP_KINDS = ['fetch', 'db', 'cache', 'wait', 'compute'] as const
+export type StepKind = (typeof STEP_KINDS)[number]
+
+/** Which traces of foreign telemetry are cycles: those whose root span has this name in this service. */
+export type Match = { service: string; span: string }

@@ -1,0 +1,31 @@
+// Errors are sorted by what the caller must do. Whatever is neither of these two is a bug and crashes loudly.
+
+/** What was wrong with one piece of input: where it was found and what is allowed there. */
+export type Problem = { path: string; message: string }
+
+/** The caller's mistake. Asking again without changing the input is pointless. */
+export class BadInput extends Error {
+  override readonly name = 'BadInput'
+  readonly code: 'invalid' | 'not_found' | 'too_large' | 'unsupported'
+  readonly problems: Problem[]
+
+  constructor(message: string, options: { code?: BadInput['code']; problems?: Problem[]; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = options.code ?? 'invalid'
+    this.problems = options.problems ?? []
+  }
+}
+
+/** Something we need (server, file, port) is not usable at the moment. Asking again later may work. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+  }
+}
+
+/** The message of anything that was thrown, for a line meant for a person. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -1,0 +1,137 @@
+// The embedded engine: a real ClickHouse server in a process of ours, kept running until it is stopped.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Unavailable } from '#model/errors.ts'
+import { ENGINE_USER, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
+import { type Launched, launch } from '#storage/engine/launch.ts'
+import type { Server } from '#storage/server.ts'
+
+/** `data` is the data folder, `httpPort` 0 any free port. `tell` hears what a person at the terminal should know. */
+export type EngineOptions = { data: string; httpPort: number; tell?: (event: EngineEvent) => void }
+
+export type EngineEvent =
+  | { kind: 'died'; reason: string; retryInMs: number }
+  | { kind: 'restarted'; pid: number }
+  | { kind: 'not restarted'; reason: string; retryInMs: number }
+
+/** `pid` is null while the engine is down and waits for its next start. */
+export type Engine = Server & { pid(): number | null; stop(): Promise<void> }
+
+/** After this long without a crash the next one is met with the shortest wait again. */
+const STEADY_MS = 60_000
+
+/**
+ * Starts the engine on its data folder and restarts it, with growing waits on the same port, whenever it dies.
+ * Throws Unavailable when `chdb` is not installed, the port is taken or the folder is in use.
+ */
+export async function startEngine({ data, httpPort, tell = () => {} }: EngineOptions): Promise<Engine> {
+  const library = await findLibrary()
+  const folder = engineFolder(resolve(data))
+  const password = writeEngineFiles(resolve(data), folder)
+  const first = await launch(library, folder, httpPort, data)
+  const url = `http://127.0.0.1:${first.port}`
+  await refuseOpenDoor(url, first)
+
+  const stopping = new AbortController()
+  let current: Launched | null = first
+  const announce = () => writeAddress(data, { url, pid: current?.pid ?? null })
+  announce()
+
+  async function keepRunning(): Promise<void> {
+    for (let crashes = 0; ; ) {
+      const started = performance.now()
+      const reason = lastLine(await (current as Launched).exited)
+      current = null
+      if (stopping.signal.aborted) return
+      crashes = performance.now() - started > STEADY_MS ? 1 : crashes + 1
+      tell({ kind: 'died', reason, retryInMs: waitBefore(crashes) })
+      while (current === null) {
+        if (!(await pause(waitBefore(crashes), stopping.signal))) return
+        try {
+          current = await launch(library, folder, first.port, data)
+        } catch (error) {
+          crashes += 1
+          tell({ kind: 'not restarted', reason: (error as Error).message, retryInMs: waitBefore(crashes) })
+        }
+      }
+      if (stopping.signal.aborted) return current.kill()
+      announce()
+      tell({ kind: 'restarted', pid: current.pid })
+    }
+  }
+
+  const supervision = keepRunning()
+  return {
+    url,
+    user: ENGINE_USER,
+    password,
+    pid: () => current?.pid ?? null,
+    async stop() {
+      stopping.abort()
+      current?.kill()
+      await supervision
+      rmSync(addressFile(data), { force: true })
+    },
+  }
+}
+
+/** The engine another process of ours runs on this data folder, if one said so; it may be gone since. */
+export function runningEngine(data: string): (Server & { pid: number | null }) | null {
+  try {
+    const { url, pid } = JSON.parse(readFileSync(addressFile(data), 'utf8'))
+    return { url, pid, user: ENGINE_USER, password: readFileSync(engineFolder(data).password, 'utf8') }
+  } catch {
+    return null
+  }
+}
+
+/** Whether the optional package with the engine is there, without loading it. */
+export async function engineInstalled(): Promise<boolean> {
+  return findLibrary().then(
+    () => true,
+    () => false,
+  )
+}
+
+async function findLibrary(): Promise<string> {
+  try {
+    const { resolveLibchdb } = await import('chdb/libchdb')
+    return resolveLibchdb().path
+  } catch (cause) {
+    throw new Unavailable(
+      "the embedded ClickHouse is not installed (optional npm package 'chdb'); install it, or set clickhouse.url to a server",
+      { cause },
+    )
+  }
+}
+
+/** A settings file that was not honoured would leave an all-powerful user without a password. */
+async function refuseOpenDoor(url: string, engine: Launched): Promise<void> {
+  const query = "SELECT count() FROM file('/dev/null', 'LineAsString')"
+  const answer = await fetch(`${url}/?query=${encodeURIComponent(query)}`)
+  if ((await answer.text()).includes('ACCESS_DENIED')) return
+  engine.kill()
+  throw new Error('the embedded ClickHouse did not apply its users file')
+}
+
+function waitBefore(crashes: number): number {
+  return Math.min(30_000, 125 * 2 ** crashes)
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return delay(ms, true, { signal }).catch(() => false)
+}
+
+function lastLine(stderr: string): string {
+  return stderr.trim().split('\n').at(-1) || 'no reason given'
+}
+
+function addressFile(data: string): string {
+  return join(data, 'engine.json')
+}
+
+function writeAddress(data: string, address: { url: string; pid: number | null }): void {
+  writeFileSync(addressFile(data), `${JSON.stringify(address)}\n`, { mode: 0o600 })
+}

@@ -1,0 +1,93 @@
+// What the engine reads when it starts: server settings, and users with no more rights than they need.
+
+import { createHash, randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const ENGINE_USER = 'cyclewatch'
+
+/** Where things lie below the data folder. Only the owner may enter it. */
+export type EngineFolder = {
+  root: string
+  store: string
+  config: string
+  users: string
+  password: string
+  port: string
+}
+
+export function engineFolder(data: string): EngineFolder {
+  const root = join(data, 'engine')
+  return {
+    root,
+    store: join(root, 'store'),
+    config: join(root, 'config.xml'),
+    users: join(root, 'users.xml'),
+    password: join(root, 'password'),
+    port: join(root, 'port'),
+  }
+}
+
+/** Writes the engine's files below `data` and returns the password of its user, made at the first start. */
+export function writeEngineFiles(data: string, folder: EngineFolder): string {
+  for (const path of [data, folder.root, folder.store]) {
+    mkdirSync(path, { recursive: true })
+    chmodSync(path, 0o700)
+  }
+  if (!existsSync(folder.password)) writeSecret(folder.password, randomBytes(24).toString('base64url'))
+  const password = readFileSync(folder.password, 'utf8')
+  writeSecret(folder.config, CONFIG)
+  writeSecret(folder.users, usersXml(password))
+  return password
+}
+
+function writeSecret(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600 })
+}
+
+// Sized for one machine shared with the jobs it watches. A relative users_config is resolved against this file.
+const CONFIG = `<clickhouse>
+  <users_config>users.xml</users_config>
+  <logger><level>none</level></logger>
+  <mark_cache_size>268435456</mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <max_server_memory_usage_to_ram_ratio>0.5</max_server_memory_usage_to_ram_ratio>
+  <max_concurrent_queries>100</max_concurrent_queries>
+</clickhouse>
+`
+
+// The engine logs itself in as \`default\` without a password, so that user may only open the port and sleep.
+function usersXml(password: string): string {
+  const hash = createHash('sha256').update(password).digest('hex')
+  return `<clickhouse>
+  <profiles><default/></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password/>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT SYSTEM LISTEN ON *.*</query>
+        <query>GRANT SELECT ON system.numbers</query>
+      </grants>
+    </default>
+    <${ENGINE_USER}>
+      <password_sha256_hex>${hash}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE, KILL QUERY, SYSTEM, CREATE TEMPORARY TABLE ON *.*</query>
+        <query>GRANT TABLE ENGINE ON Null</query>
+        <query>GRANT TABLE ENGINE ON Memory</query>
+        <query>GRANT TABLE ENGINE ON MergeTree</query>
+        <query>GRANT TABLE ENGINE ON ReplacingMergeTree</query>
+        <query>GRANT TABLE ENGINE ON AggregatingMergeTree</query>
+      </grants>
+    </${ENGINE_USER}>
+  </users>
+</clickhouse>
+`
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: './test/engine.ts',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ['default'],
+    // Modules load as Node loads them, or tests pass on code that crashes (enums, type imports without `type`).
+    experimental: { viteModuleRunner: false },
+  },
+})
