@@ -32,3 +32,18 @@ export type Phase = (typeof PHASES)[number]
 export function phaseAttribute(phase: Phase): `http.phase.${Phase}_ms` {
   return `http.phase.${phase}_ms`
 }
+
+// Short words for what people filter and group by most.
+const KEYS: Record<string, string> = {
+  service: 'service.name',
+  version: 'service.version',
+  environment: 'deployment.environment.name',
+  host: 'host.name',
+  revision: 'vcs.ref.head.revision',
+  branch: 'vcs.ref.head.name',
+}
+
+/** The attribute a person means: `version` is `service.version`; what is no short word is an attribute already. */
+export function attributeKey(word: string): string {
+  return KEYS[word] ?? word
+}

@@ -22,3 +22,23 @@ export function rollingWindows(range: Window, lengthMs: number, stepMs: number):
     return { from: to - lengthMs, to }
   })
 }
+
+/**
+ * Epoch milliseconds of an RFC 3339 time (`2026-11-01T08:00:00Z`, any offset) or of a date alone, which is its first
+ * moment in UTC. Throws BadInput for anything else, also for days that do not exist.
+ */
+export function parseInstant(text: string): number {
+  const [, day] =
+    /^(\d{4}-\d{2}-\d{2})(?:[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2}))?$/.exec(text.trim()) ?? []
+  const instant = Date.parse(text.trim().toUpperCase())
+  if (day === undefined || Number.isNaN(instant) || !isDay(day)) {
+    throw new BadInput(`'${text}' is not a time; write 2026-11-01 or 2026-11-01T08:00:00Z`)
+  }
+  return instant
+}
+
+// JavaScript takes February 30 for March 2.
+function isDay(day: string): boolean {
+  const midnight = new Date(`${day}T00:00:00Z`)
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day)
+}

@@ -1,0 +1,18 @@
+// Where a server listens, as people write it: `127.0.0.1:4318`, `localhost:0`, `[::1]:4318`.
+
+import { BadInput } from './errors.ts'
+
+/** `host` without brackets; `port` 0 takes any free one. */
+export type Listen = { host: string; port: number }
+
+const FORM = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)):(\d{1,5})$/
+
+/** Throws BadInput unless `text` is a host (IPv6 in brackets) and a port from 0 to 65535. */
+export function parseListen(text: string): Listen {
+  const [, address, name, port] = FORM.exec(text.trim()) ?? []
+  const host = address ?? name
+  if (host === undefined || Number(port) > 65_535) {
+    throw new BadInput(`'${text}' is not host:port; write for example 127.0.0.1:4318, or [::1]:4318 for IPv6`)
+  }
+  return { host, port: Number(port) }
+}

@@ -1,0 +1,3 @@
+-- The names of all cycles ever seen.
+-- Index: none; reads the low-cardinality CycleName column alone.
+SELECT DISTINCT CycleName AS name FROM named_roots ORDER BY name

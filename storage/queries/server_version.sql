@@ -1,0 +1,2 @@
+-- No table is read.
+SELECT version() AS version
