@@ -1,0 +1,26 @@
+// Where the next page of a history starts, as text that only we read.
+
+import { z } from '@hono/zod-openapi'
+import { BadInput } from '#model/errors.ts'
+import type { Place, Sort } from '#storage/cycles.ts'
+
+const shape = z.tuple([z.string(), z.string().regex(/^-?\d{1,19}$/), z.string().regex(/^[0-9a-f]{32}$/)])
+
+export function writeCursor({ place, traceId }: Place, sort: Sort): string {
+  return Buffer.from(JSON.stringify([sort, place, traceId])).toString('base64url')
+}
+
+/** Throws BadInput when the cursor is not one of ours, or of a list in another order. */
+export function readCursor(text: string, sort: Sort): Place {
+  const [order, place, traceId] = parse(text)
+  if (order !== sort) throw new BadInput(`cursor: it belongs to a list sorted by ${order}, not by ${sort}`)
+  return { place, traceId }
+}
+
+function parse(text: string): z.infer<typeof shape> {
+  try {
+    return shape.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
+  } catch (cause) {
+    throw new BadInput('cursor: it is not one of a page of this list', { cause })
+  }
+}

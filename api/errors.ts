@@ -1,0 +1,30 @@
+// What was thrown becomes an answer: the caller's mistake 4xx with its reason, a missing server 503, a bug 500.
+
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { BadInput, type Problem, Unavailable } from '#model/errors.ts'
+
+/** The body of every answer that is not a success. */
+export type ErrorBody = { error: { code: string; message: string; details?: Problem[] } }
+
+const STATUS = { invalid: 400, unsupported: 400, not_found: 404, too_large: 413 } as const
+
+/** `report` hears of bugs only; the caller learns nothing about the inside. */
+export function answerError(error: unknown, context: Context, report: (bug: unknown) => void): Response {
+  if (error instanceof BadInput) {
+    const details = error.problems.length > 0 ? { details: error.problems } : {}
+    return context.json<ErrorBody>(
+      { error: { code: error.code, message: error.message, ...details } },
+      STATUS[error.code],
+    )
+  }
+  if (error instanceof Unavailable) {
+    context.header('Retry-After', '1')
+    return context.json<ErrorBody>({ error: { code: 'unavailable', message: error.message } }, 503)
+  }
+  if (error instanceof HTTPException) {
+    return context.json<ErrorBody>({ error: { code: 'invalid', message: error.message } }, error.status)
+  }
+  report(error)
+  return context.json<ErrorBody>({ error: { code: 'internal', message: 'an internal error; see the log' } }, 500)
+}

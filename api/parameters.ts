@@ -1,0 +1,95 @@
+// Query parameters shared by the routes, from text to what analysis/ asks for.
+
+import { z } from '@hono/zod-openapi'
+import { attributeKey } from '#model/attributes.ts'
+import { parseDuration } from '#model/durations.ts'
+import { BadInput, messageOf } from '#model/errors.ts'
+import { parseInstant, type Window } from '#model/windows.ts'
+
+/** The range looked at when a request names none. */
+export const DEFAULT_WINDOW_MS = 86_400_000
+
+/** A parser that throws BadInput, as a zod transform whose problem names the parameter. */
+function parsedBy<Value>(parse: (text: string) => Value) {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      if (!(error instanceof BadInput)) throw error
+      context.addIssue({ code: 'custom', message: messageOf(error) })
+      return z.NEVER
+    }
+  })
+}
+
+export function duration(description: string) {
+  return parsedBy(positiveDuration).openapi({ type: 'string', example: '24h', description })
+}
+
+function instant(description: string) {
+  return parsedBy(parseInstant).openapi({ type: 'string', example: '2026-11-01T08:00:00Z', description })
+}
+
+function positiveDuration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms < 1) throw new BadInput(`'${text}' is too short; 1ms is the least`)
+  return ms
+}
+
+/** A parameter that may be repeated. */
+function repeatable<Item extends z.ZodType>(item: Item) {
+  return z.preprocess((given) => (typeof given === 'string' ? [given] : given), z.array(item).optional())
+}
+
+/** One of some words, repeatable. */
+export function words<const Words extends readonly [string, ...string[]]>(allowed: Words, description: string) {
+  return repeatable(z.enum(allowed)).openapi({
+    type: 'array',
+    items: { type: 'string', enum: [...allowed] },
+    description,
+  })
+}
+
+const condition = parsedBy((text) => {
+  const at = text.indexOf('=')
+  if (at < 1) throw new BadInput(`'${text}' is not KEY=VALUE`)
+  return [attributeKey(text.slice(0, at)), text.slice(at + 1)] as const
+})
+
+export const where = repeatable(condition).openapi({
+  type: 'array',
+  items: { type: 'string' },
+  example: ['version=1.4.0'],
+  description:
+    'KEY=VALUE that an attribute of the cycle or its resource must have; service, version, environment, host, revision and branch are short for their attributes',
+})
+
+/** Conditions on attributes as one record. A key that is asked for twice with two values can never hold. */
+export function toFilter(conditions: (readonly [string, string])[] = []): Record<string, string> {
+  const filter: Record<string, string> = {}
+  for (const [key, value] of conditions) {
+    if (filter[key] !== undefined && filter[key] !== value) throw new BadInput(`where: ${key} cannot have two values`)
+    filter[key] = value
+  }
+  return filter
+}
+
+export const timeRange = {
+  from: instant('start of the range, RFC 3339 or a date').optional(),
+  to: instant('end of the range, not included; now when absent').optional(),
+}
+
+/** The range asked for: `from` to `to`, either of them absent; without `from` it is `defaultMs` long. */
+export function toRange(
+  asked: { from?: number | undefined; to?: number | undefined },
+  now: number,
+  defaultMs: number,
+): Window {
+  const to = asked.to ?? now
+  const from = asked.from ?? to - defaultMs
+  if (from >= to) {
+    const text = (ms: number) => new Date(ms).toISOString()
+    throw new BadInput(`from: ${text(from)} is not before to: ${text(to)}`)
+  }
+  return { from, to }
+}

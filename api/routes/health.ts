@@ -1,0 +1,37 @@
+// Whether the process lives, and whether it can answer.
+
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ApiOptions } from '#api/app.ts'
+import { errorAnswer } from '#api/schemas.ts'
+import { Unavailable } from '#model/errors.ts'
+import { pendingMigrations } from '#storage/migrate.ts'
+
+const okAnswer = z.object({ status: z.literal('ok') }).openapi('Health')
+
+const healthy = createRoute({
+  method: 'get',
+  path: '/healthz',
+  summary: 'Whether the process lives',
+  responses: {
+    200: { description: 'It does', content: { 'application/json': { schema: okAnswer, example: { status: 'ok' } } } },
+  },
+})
+
+const ready = createRoute({
+  method: 'get',
+  path: '/readyz',
+  summary: 'Whether ClickHouse answers and its schema is complete',
+  responses: {
+    200: { description: 'Both', content: { 'application/json': { schema: okAnswer, example: { status: 'ok' } } } },
+    503: { description: 'Not yet', content: { 'application/json': { schema: errorAnswer } } },
+  },
+})
+
+export function registerHealth(app: OpenAPIHono, { db }: ApiOptions): void {
+  app.openapi(healthy, (context) => context.json({ status: 'ok' } as const, 200))
+  app.openapi(ready, async (context) => {
+    const pending = await pendingMigrations(db)
+    if (pending.length > 0) throw new Unavailable(`${pending.length} migrations have not been applied`)
+    return context.json({ status: 'ok' } as const, 200)
+  })
+}

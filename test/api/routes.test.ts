@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { createApi } from '#api/app.ts'
+import type { ErrorBody } from '#api/errors.ts'
+import type { HistoryAnswer, StatsAnswer } from '#api/schemas.ts'
+import { openDatabase } from '#storage/client.ts'
+import { insertTraces } from '#storage/spans.ts'
+import { useDatabase } from '#test/database.ts'
+import { type SpanText, span, traces } from '#test/ingest/otlp.ts'
+
+const { db } = useDatabase()
+const NOW = Date.UTC(2026, 10, 1, 12)
+const bugs: unknown[] = []
+const api = createApi({ db, version: '0.0.0', now: () => NOW, report: (bug) => bugs.push(bug) })
+
+async function ask<Answer>(path: string): Promise<{ status: number; body: Answer }> {
+  const answer = await api.request(path)
+  return { status: answer.status, body: (await answer.json()) as Answer }
+}
+
+/** A cycle that ended this many minutes before now. */
+function cycle(minutesAgo: number, seconds: number, name: string, attributes: Record<string, string> = {}): SpanText {
+  const endNano = BigInt(NOW - minutesAgo * 60_000) * 1_000_000n
+  const startNano = endNano - BigInt(seconds * 1e9)
+  return span({
+    traceId: randomUUID().replaceAll('-', ''),
+    startNano,
+    endNano,
+    attributes: { 'cycle.name': name, ...attributes },
+  })
+}
+
+beforeAll(async () => {
+  const send = (version: string, spans: SpanText[]) =>
+    insertTraces(
+      db,
+      traces([{ resource: { 'service.name': 's', 'service.version': version }, spans }]),
+      'protobuf',
+      randomUUID(),
+    )
+  await send('1.0', [cycle(10, 10, 'coins'), cycle(20, 25, 'coins', { region: 'eu' }), cycle(2_000, 1, 'coins')])
+  await send('2.0', [
+    cycle(5, 40, 'coins', { region: 'eu', 'cycle.outcome': 'partial' }),
+    cycle(6, 70, 'coins'),
+    cycle(7, 2, 'odds'),
+  ])
+})
+
+const figures = [
+  { asked: 'the last day by default', path: '?name=coins', expected: [['coins', null, [4]]] },
+  {
+    asked: 'every cycle, each for itself',
+    path: '',
+    expected: [
+      ['coins', null, [4]],
+      ['odds', null, [1]],
+    ],
+  },
+  { asked: 'a longer window', path: '?name=coins&window=7d', expected: [['coins', null, [5]]] },
+  {
+    asked: 'a range',
+    path: '?name=coins&from=2026-11-01T11:42:00Z&to=2026-11-01T11:54:00Z',
+    expected: [['coins', null, [1]]],
+  },
+  {
+    asked: 'a group by version',
+    path: '?name=coins&by=version',
+    expected: [
+      ['coins', '1.0', [2]],
+      ['coins', '2.0', [2]],
+    ],
+  },
+  {
+    asked: 'a group by any attribute',
+    path: '?name=coins&by=region',
+    expected: [
+      ['coins', '', [2]],
+      ['coins', 'eu', [2]],
+    ],
+  },
+  { asked: 'one version', path: '?name=coins&where=version=2.0', expected: [['coins', null, [2]]] },
+  { asked: 'two conditions', path: '?where=version=2.0&where=region=eu', expected: [['coins', null, [1]]] },
+  {
+    asked: 'a rolling series',
+    path: '?name=coins&window=15m&step=5m&from=2026-11-01T11:40:00Z',
+    expected: [['coins', null, [1, 1, 3, 3]]],
+  },
+  { asked: 'a name nobody used in that window', path: '?name=coins&from=2020-01-01&to=2020-01-02', expected: [] },
+]
+test.each(figures)('GET /api/stats counts $asked', async ({ path, expected }) => {
+  const { body } = await ask<StatsAnswer>(`/api/stats${path}`)
+  expect(body.items.map(({ cycle, group, windows }) => [cycle, group, windows.map(({ count }) => count)])).toEqual(
+    expected,
+  )
+})
+
+test('GET /api/stats leaves a window without cycles without figures', async () => {
+  const { body } = await ask<StatsAnswer>('/api/stats?name=odds&step=5m&window=5m&from=2026-11-01T11:50:00Z')
+  expect(body.items[0]?.windows).toMatchObject([{ count: 1, p50Ms: 2_000 }, { count: 0 }])
+  expect(body.items[0]?.windows[1]).toEqual({
+    count: 0,
+    from: '2026-11-01T11:55:00.000Z',
+    to: '2026-11-01T12:00:00.000Z',
+  })
+})
+
+const lists = [
+  { asked: 'newest first', path: '', expected: [40, 70, 2, 10, 25] },
+  { asked: 'slowest first', path: '?sort=slowest', expected: [70, 40, 25, 10, 2] },
+  { asked: 'two buckets', path: '?bucket=slow&bucket=very_slow', expected: [40, 70] },
+  { asked: 'an outcome', path: '?outcome=partial', expected: [40] },
+  { asked: 'what took longer', path: '?slowerThan=25s', expected: [40, 70] },
+  { asked: 'one name and one attribute', path: '?name=coins&where=region=eu', expected: [40, 25] },
+]
+test.each(lists)('GET /api/cycles lists $asked', async ({ path, expected }) => {
+  const { body } = await ask<HistoryAnswer>(`/api/cycles${path}`)
+  expect(body.items.map(({ durationMs }) => durationMs / 1_000)).toEqual(expected)
+  expect(body.cursor).toBeNull()
+})
+
+test('GET /api/cycles gives every cycle once when paged through', async () => {
+  const seen: number[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const { body }: { body: HistoryAnswer } = await ask(
+      `/api/cycles?limit=2&sort=slowest${cursor && `&cursor=${cursor}`}`,
+    )
+    seen.push(...body.items.map(({ durationMs }) => durationMs / 1_000))
+    cursor = body.cursor
+  }
+  expect(seen).toEqual([70, 40, 25, 10, 2])
+})
+
+const huge = 'x'.repeat(100_000)
+const mistakes = [
+  { path: '/api/stats?name=coin', status: 404, says: "no cycle is named 'coin'; did you mean 'coins'?" },
+  { path: '/api/stats?window=soon', status: 400, says: "window: 'soon' is not a duration" },
+  { path: '/api/stats?step=0s', status: 400, says: "step: '0s' is too short" },
+  { path: '/api/stats?from=yesterday', status: 400, says: "from: 'yesterday' is not a time" },
+  { path: '/api/stats?from=2026-02-30', status: 400, says: "from: '2026-02-30' is not a time" },
+  { path: '/api/stats?from=2026-11-02&to=2026-11-01', status: 400, says: 'is not before to' },
+  { path: '/api/stats?step=1ms', status: 400, says: 'at most 10000 are allowed' },
+  { path: '/api/stats?from=2026-10-01&window=1d', status: 400, says: 'leave one of them out' },
+  { path: '/api/stats?where=nothing', status: 400, says: "'nothing' is not KEY=VALUE" },
+  { path: '/api/stats?where=a=1&where=a=2', status: 400, says: 'a cannot have two values' },
+  { path: '/api/cycles?bucket=quick', status: 400, says: 'fast' },
+  { path: '/api/cycles?limit=0', status: 400, says: 'limit' },
+  { path: '/api/cycles?limit=many', status: 400, says: 'limit' },
+  { path: '/api/cycles?sort=best', status: 400, says: 'newest' },
+  { path: '/api/cycles?cursor=abc', status: 400, says: 'cursor: it is not one' },
+  { path: '/api/cycles/123', status: 400, says: '32 hexadecimal digits' },
+  { path: `/api/cycles/${'a'.repeat(32)}`, status: 404, says: 'there are no spans of it' },
+  { path: "/api/stats?name='%20OR%201=1%20--", status: 404, says: 'no cycle is named' },
+  { path: `/api/stats?name=${huge}`, status: 404, says: 'no cycle is named' },
+  { path: '/api/nothing', status: 404, says: 'there is no GET /api/nothing' },
+]
+test.each(mistakes)('GET $path is answered with $status', async ({ path, status, says }) => {
+  const answer = await ask<ErrorBody>(path)
+  expect(answer.status).toBe(status)
+  expect(answer.body.error.message).toContain(says)
+  expect(bugs).toEqual([])
+})
+
+test('answers 503 with a time to come back when ClickHouse is away', async () => {
+  const away = openDatabase({ url: 'http://127.0.0.1:9', user: 'x', password: 'x' }, 'x')
+  const lonely = createApi({ db: away, version: '0.0.0', now: () => NOW, report: (bug) => bugs.push(bug) })
+  for (const path of ['/readyz', '/api/stats', '/api/cycles']) {
+    const answer = await lonely.request(path)
+    expect([path, answer.status, answer.headers.get('retry-after')]).toEqual([path, 503, '1'])
+  }
+  expect((await lonely.request('/healthz')).status).toBe(200)
+  await away.close()
+})
