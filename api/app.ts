@@ -2,14 +2,11 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { BadInput } from '#model/errors.ts'
-import type { Database } from '#storage/client.ts'
 import { answerError } from './errors.ts'
+import type { ApiOptions } from './options.ts'
 import { registerCycles } from './routes/cycles.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerStats } from './routes/stats.ts'
-
-/** `now` is epoch milliseconds; `report` hears of bugs. */
-export type ApiOptions = { db: Database; version: string; now: () => number; report: (bug: unknown) => void }
 
 export function createApi(options: ApiOptions): OpenAPIHono {
   const app = new OpenAPIHono({

@@ -2,9 +2,9 @@
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { history, oneCycle } from '#analysis/history.ts'
-import type { ApiOptions } from '#api/app.ts'
 import { readCursor, writeCursor } from '#api/cursor.ts'
 import { CYCLES_EXAMPLE, WATERFALL_EXAMPLE } from '#api/examples.ts'
+import type { ApiOptions } from '#api/options.ts'
 import { DEFAULT_WINDOW_MS, duration, timeRange, toFilter, toRange, where, words } from '#api/parameters.ts'
 import { type CycleAnswer, errorAnswer, historyAnswer, waterfallAnswer } from '#api/schemas.ts'
 import { BUCKETS } from '#model/buckets.ts'

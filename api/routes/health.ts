@@ -1,7 +1,7 @@
 // Whether the process lives, and whether it can answer.
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { ApiOptions } from '#api/app.ts'
+import type { ApiOptions } from '#api/options.ts'
 import { errorAnswer } from '#api/schemas.ts'
 import { Unavailable } from '#model/errors.ts'
 import { pendingMigrations } from '#storage/migrate.ts'

@@ -2,8 +2,8 @@
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Stats, stats } from '#analysis/stats.ts'
-import type { ApiOptions } from '#api/app.ts'
 import { STATS_EXAMPLE } from '#api/examples.ts'
+import type { ApiOptions } from '#api/options.ts'
 import { DEFAULT_WINDOW_MS, duration, timeRange, toFilter, toRange, where } from '#api/parameters.ts'
 import { errorAnswer, type StatsAnswer, statsAnswer } from '#api/schemas.ts'
 import { attributeKey } from '#model/attributes.ts'

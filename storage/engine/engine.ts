@@ -34,46 +34,55 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const url = `http://127.0.0.1:${first.port}`
   await refuseOpenDoor(url, first)
 
+  const watched: Watched = { process: first }
   const stopping = new AbortController()
-  let current: Launched | null = first
-  const announce = () => writeAddress(data, { url, pid: current?.pid ?? null })
+  const announce = () => writeAddress(data, { url, pid: watched.process?.pid ?? null })
   announce()
-
-  async function keepRunning(): Promise<void> {
-    for (let crashes = 0; ; ) {
-      const started = performance.now()
-      const reason = lastLine(await (current as Launched).exited)
-      current = null
-      if (stopping.signal.aborted) return
-      crashes = performance.now() - started > STEADY_MS ? 1 : crashes + 1
-      tell({ kind: 'died', reason, retryInMs: waitBefore(crashes) })
-      while (current === null) {
-        if (!(await pause(waitBefore(crashes), stopping.signal))) return
-        try {
-          current = await launch(library, folder, first.port, data)
-        } catch (error) {
-          crashes += 1
-          tell({ kind: 'not restarted', reason: (error as Error).message, retryInMs: waitBefore(crashes) })
-        }
-      }
-      if (stopping.signal.aborted) return current.kill()
-      announce()
-      tell({ kind: 'restarted', pid: current.pid })
-    }
-  }
-
-  const supervision = keepRunning()
+  const supervision = keepRunning(watched, {
+    relaunch: () => launch(library, folder, first.port, data),
+    tell: (event) => {
+      if (event.kind === 'restarted') announce()
+      tell(event)
+    },
+    stop: stopping.signal,
+  })
   return {
     url,
     user: ENGINE_USER,
     password,
-    pid: () => current?.pid ?? null,
+    pid: () => watched.process?.pid ?? null,
     async stop() {
       stopping.abort()
-      current?.kill()
+      watched.process?.kill()
       await supervision
       rmSync(addressFile(data), { force: true })
     },
+  }
+}
+
+/** The engine's process of the moment; null between a crash and the next start. */
+type Watched = { process: Launched | null }
+type Supervision = { relaunch(): Promise<Launched>; tell(event: EngineEvent): void; stop: AbortSignal }
+
+/** Resolves when the process has ended after `stop`. */
+async function keepRunning(watched: Watched, { relaunch, tell, stop }: Supervision): Promise<void> {
+  for (let crashes = 0; watched.process; ) {
+    const started = performance.now()
+    const reason = lastLine(await watched.process.exited)
+    watched.process = null
+    if (stop.aborted) return
+    crashes = performance.now() - started > STEADY_MS ? 1 : crashes + 1
+    tell({ kind: 'died', reason, retryInMs: waitBefore(crashes) })
+    while (!watched.process && (await pause(waitBefore(crashes), stop))) {
+      try {
+        watched.process = await relaunch()
+        tell({ kind: 'restarted', pid: watched.process.pid })
+      } catch (error) {
+        crashes += 1
+        tell({ kind: 'not restarted', reason: (error as Error).message, retryInMs: waitBefore(crashes) })
+      }
+    }
+    if (stop.aborted) watched.process?.kill()
   }
 }
 
