@@ -4,6 +4,8 @@ import { z } from '@hono/zod-openapi'
 import { BUCKETS } from '#model/buckets.ts'
 import { OUTCOMES } from '#model/cycles.ts'
 
+export const healthAnswer = z.object({ status: z.literal('ok') }).openapi('Health')
+
 const share = z.object({ count: z.number(), share: z.number() })
 
 /** RFC 3339 with milliseconds, in UTC. */

@@ -31,10 +31,17 @@ const buckets = z.strictObject({ fast: bound, normal: bound, slow: bound }).supe
   for (const [key, message] of orderProblems(bounds)) addIssue({ code: 'custom', path: [key], message })
 }, ALWAYS)
 
+// As a person would write them.
+const DEFAULT_BUCKETS = {
+  fast: `${DEFAULT_BOUNDS.fastMs / 1_000}s`,
+  normal: `${DEFAULT_BOUNDS.normalMs / 1_000}s`,
+  slow: `${DEFAULT_BOUNDS.slowMs / 1_000}s`,
+}
+
 const entry = z.strictObject({
   name: word,
   match: z.strictObject({ service: word, span: word }).exactOptional(),
-  buckets: buckets.default(writeBounds(DEFAULT_BOUNDS)),
+  buckets: buckets.default(DEFAULT_BUCKETS),
 })
 type Entry = z.output<typeof entry>
 
@@ -42,37 +49,12 @@ const entries = z.array(entry).superRefine((list, { addIssue }) => {
   for (const [path, message] of repetitions(list)) addIssue({ code: 'custom', path, message })
 }, ALWAYS)
 
-/** The section `cycles`: as people write it outside, `Definition[]` inside; `z.encode` turns it back. */
-export const definitionsConfig = z
-  .codec(entries, z.custom<Definition[]>(), {
-    decode: (list) => list.map(toDefinition),
-    encode: (definitions) => definitions.map(toEntry),
-  })
-  .prefault([])
+/** The section `cycles`: a list of entries outside, `Definition[]` inside. */
+export const definitionsConfig = entries.transform((list): Definition[] => list.map(toDefinition)).prefault([])
 
 function toDefinition({ name, match, buckets: { fast, normal, slow } }: Entry): Definition {
   const bounds = { fastMs: parseDuration(fast), normalMs: parseDuration(normal), slowMs: parseDuration(slow) }
   return match ? { name, match, bounds } : { name, bounds }
-}
-
-function toEntry({ name, match, bounds }: Definition): Entry {
-  return match ? { name, match, buckets: writeBounds(bounds) } : { name, buckets: writeBounds(bounds) }
-}
-
-function writeBounds({ fastMs, normalMs, slowMs }: Bounds): z.output<typeof buckets> {
-  return { fast: writeDuration(fastMs), normal: writeDuration(normalMs), slow: writeDuration(slowMs) }
-}
-
-// Without rounding, so that what is printed can be read again.
-function writeDuration(ms: number): string {
-  const unit = (
-    [
-      ['h', 3_600_000],
-      ['m', 60_000],
-      ['s', 1_000],
-    ] as const
-  ).find(([, size]) => ms % size === 0)
-  return unit ? `${ms / unit[1]}${unit[0]}` : `${ms}ms`
 }
 
 function durationProblem(text: string): string | null {

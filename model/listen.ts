@@ -16,3 +16,8 @@ export function parseListen(text: string): Listen {
   }
   return { host, port: Number(port) }
 }
+
+/** The URL of what listens there. */
+export function listenUrl({ host, port }: Listen): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}

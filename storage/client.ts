@@ -103,3 +103,15 @@ function reason(error: unknown): string {
 function firstLine(error: Error): string {
   return error.message.split('\n')[0] ?? ''
 }
+
+/** Whether a server answers there, to this user and password. */
+export async function isAlive(server: Server): Promise<boolean> {
+  const db = openDatabase(server, 'system')
+  return db
+    .read('server_version')
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => db.close())
+}

@@ -1,19 +1,20 @@
 // Whether the process lives, and whether it can answer.
 
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import type { ApiOptions } from '#api/options.ts'
-import { errorAnswer } from '#api/schemas.ts'
+import { errorAnswer, healthAnswer } from '#api/schemas.ts'
 import { Unavailable } from '#model/errors.ts'
 import { pendingMigrations } from '#storage/migrate.ts'
-
-const okAnswer = z.object({ status: z.literal('ok') }).openapi('Health')
 
 const healthy = createRoute({
   method: 'get',
   path: '/healthz',
   summary: 'Whether the process lives',
   responses: {
-    200: { description: 'It does', content: { 'application/json': { schema: okAnswer, example: { status: 'ok' } } } },
+    200: {
+      description: 'It does',
+      content: { 'application/json': { schema: healthAnswer, example: { status: 'ok' } } },
+    },
   },
 })
 
@@ -22,7 +23,7 @@ const ready = createRoute({
   path: '/readyz',
   summary: 'Whether ClickHouse answers and its schema is complete',
   responses: {
-    200: { description: 'Both', content: { 'application/json': { schema: okAnswer, example: { status: 'ok' } } } },
+    200: { description: 'Both', content: { 'application/json': { schema: healthAnswer, example: { status: 'ok' } } } },
     503: { description: 'Not yet', content: { 'application/json': { schema: errorAnswer } } },
   },
 })

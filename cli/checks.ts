@@ -1,0 +1,129 @@
+// What doctor looks at: each check says what it found, and when that is a fault, what to do.
+
+import { statfs } from 'node:fs/promises'
+import { healthAnswer } from '#api/schemas.ts'
+import { formatDuration } from '#model/durations.ts'
+import { messageOf } from '#model/errors.ts'
+import { listenUrl } from '#model/listen.ts'
+import { type Database, openDatabase } from '#storage/client.ts'
+import { engineInstalled, runningEngine } from '#storage/engine/engine.ts'
+import { isOlder, MINIMUM_VERSION, pendingMigrations } from '#storage/migrate.ts'
+import { readOverview } from '#storage/overview.ts'
+import type { Server } from '#storage/server.ts'
+import type { Config, LoadedConfig } from './config.ts'
+import { count } from './output.ts'
+
+/** `todo` is the next step for a person; only faults have one. */
+export type Finding = { check: string } & (
+  | { state: 'good'; says: string }
+  | { state: 'fault'; says: string; todo: string }
+)
+
+const good = (check: string, says: string): Finding => ({ check, state: 'good', says })
+const fault = (check: string, says: string, todo: string): Finding => ({ check, state: 'fault', says, todo })
+
+/** Looks at everything; `now` is epoch milliseconds. Never throws for what it finds. */
+export async function examine({ file, config }: LoadedConfig, now: number): Promise<Finding[]> {
+  const server = configuredServer(config) ?? runningEngine(config.data)
+  return [
+    good('configuration', file ?? 'no cyclewatch.yaml, all defaults'),
+    good('Node', process.versions.node),
+    ...(config.clickhouse.url === undefined ? [await checkEnginePackage(), await checkDisk(config.data)] : []),
+    ...(await checkClickHouse(server, config.clickhouse.database, now)),
+    await checkAnswer('ingest', `${listenUrl(config.ingest.listen)}/v1/traces`, isIngest),
+    await checkAnswer('API', `${listenUrl(config.api.listen)}/readyz`, isApi),
+  ]
+}
+
+function configuredServer({ clickhouse }: Config): Server | null {
+  return clickhouse.url === undefined ? null : { ...clickhouse, url: clickhouse.url }
+}
+
+async function checkEnginePackage(): Promise<Finding> {
+  return (await engineInstalled())
+    ? good('engine', 'the npm package chdb is installed')
+    : fault('engine', 'the npm package chdb is not installed', 'install it (npm install chdb), or set clickhouse.url')
+}
+
+/** ClickHouse needs room to merge what it has; below this it starts to fail. */
+const LEAST_FREE_BYTES = 2e9
+
+async function checkDisk(data: string): Promise<Finding> {
+  const disk = await statfs(data).catch(() => null)
+  if (disk === null) return good('data folder', `${data} does not exist yet; the first start makes it`)
+  const free = disk.bavail * disk.bsize
+  const says = `${data} has ${bytes(free)} free`
+  return free < LEAST_FREE_BYTES
+    ? fault('data folder', says, `free some space, or set data to a folder with more than ${bytes(LEAST_FREE_BYTES)}`)
+    : good('data folder', says)
+}
+
+async function checkClickHouse(server: Server | null, database: string, now: number): Promise<Finding[]> {
+  if (server === null)
+    return [fault('ClickHouse', 'the embedded engine is not running', "start it with './cyclewatch up'")]
+  const db = openDatabase(server, database)
+  try {
+    const { version, spans, bytes: size, parts, lastCycleAt } = await readOverview(db)
+    const last = lastCycleAt === null ? 'no cycle yet' : `last cycle ${ago(now - lastCycleAt)}`
+    return [
+      isOlder(version, MINIMUM_VERSION)
+        ? fault('ClickHouse', `${version} at ${server.url}`, `update it to ${MINIMUM_VERSION} or newer`)
+        : good('ClickHouse', `${version} at ${server.url}`),
+      await checkSchema(db),
+      good('stored', `${count(spans)} spans, ${bytes(size)} in ${count(parts)} parts, ${last}`),
+    ]
+  } catch (error) {
+    return [
+      fault(
+        'ClickHouse',
+        messageOf(error),
+        "start Cyclewatch with './cyclewatch up', or check clickhouse.url, user and password",
+      ),
+    ]
+  } finally {
+    await db.close()
+  }
+}
+
+async function checkSchema(db: Database): Promise<Finding> {
+  const pending = await pendingMigrations(db)
+  return pending.length === 0
+    ? good('schema', 'up to date')
+    : fault('schema', `${pending.map(({ name }) => name).join(', ')} not applied`, "run './cyclewatch migrate'")
+}
+
+function ago(ms: number): string {
+  return ms < 0 ? `${formatDuration(-ms)} in the future: check the clocks of your hosts` : `${formatDuration(ms)} ago`
+}
+
+type Answer = { status: number; body: unknown }
+
+async function checkAnswer(check: string, url: string, isOurs: (answer: Answer) => boolean): Promise<Finding> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) })
+    const body: unknown = await answer.json().catch(() => null)
+    if (isOurs({ status: answer.status, body })) return good(check, `answers at ${url}`)
+    return fault(
+      check,
+      `${url} answers ${answer.status}, not as Cyclewatch does`,
+      `see what listens there, or set ${check.toLowerCase()}.listen`,
+    )
+  } catch {
+    return fault(check, `nothing answers at ${url}`, "start it with './cyclewatch up'")
+  }
+}
+
+/** A GET is refused there with the status that OTLP/HTTP asks for. */
+function isIngest({ status }: Answer): boolean {
+  return status === 405
+}
+
+function isApi({ body }: Answer): boolean {
+  return healthAnswer.safeParse(body).success
+}
+
+function bytes(amount: number): string {
+  const unit = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+  const power = Math.min(unit.length - 1, amount < 1 ? 0 : Math.floor(Math.log10(amount) / 3))
+  return `${Number((amount / 1e3 ** power).toPrecision(3))} ${unit[power]}`
+}

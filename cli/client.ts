@@ -1,0 +1,56 @@
+// Asking a running Cyclewatch over its API.
+
+import type { z } from 'zod'
+import { errorAnswer } from '#api/schemas.ts'
+import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
+import { listenUrl } from '#model/listen.ts'
+import { type Config, loadConfig } from './config.ts'
+import type { GlobalOptions, Io } from './surroundings.ts'
+
+/** Query parameters; absent ones are left out, lists repeated. */
+export type Query = Record<string, string | string[] | undefined>
+
+/**
+ * The answer to `GET path` of the server that --url or else the configuration names.
+ * Throws BadInput for what the server calls a mistake, Unavailable when it cannot be reached or cannot answer now.
+ */
+export async function ask<Schema extends z.ZodType>(
+  io: Io,
+  { url, config }: GlobalOptions,
+  schema: Schema,
+  path: string,
+  query: Query = {},
+): Promise<z.output<Schema>> {
+  const server = url ?? serverOf(loadConfig({ cwd: io.cwd, env: io.env, file: config }).config.api)
+  const address = new URL(`${server.replace(/\/+$/, '')}${path}`)
+  for (const [key, value] of Object.entries(query)) {
+    for (const one of [value ?? []].flat()) address.searchParams.append(key, one)
+  }
+  const answer = await fetch(address).catch((error: Error) => {
+    throw new Unavailable(
+      `no Cyclewatch answers at ${server} (${reason(error)}); start one with './cyclewatch up', or name it with --url`,
+    )
+  })
+  const body: unknown = await answer.json().catch(() => null)
+  if (!answer.ok) throw refusal(server, answer.status, body)
+  const parsed = schema.safeParse(body)
+  if (!parsed.success) throw new Unavailable(`${server} does not answer as a Cyclewatch of this version does`)
+  return parsed.data
+}
+
+function serverOf({ listen, publicUrl }: Config['api']): string {
+  return publicUrl ?? listenUrl(listen)
+}
+
+function refusal(server: string, status: number, body: unknown): Error {
+  const said = errorAnswer.safeParse(body)
+  if (!said.success) return new Unavailable(`${server} answered ${status}; is it a Cyclewatch?`)
+  const { message } = said.data.error
+  return status < 500 ? new BadInput(message) : new Unavailable(message)
+}
+
+// What fetch itself says is only "fetch failed".
+function reason(error: Error): string {
+  const cause = error.cause as (Error & { code?: string }) | undefined
+  return cause?.code ?? (messageOf(cause) || error.message)
+}

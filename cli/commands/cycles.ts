@@ -1,0 +1,68 @@
+// cyclewatch cycles [NAME]
+
+import type { Command } from 'commander'
+import { type CycleAnswer, historyAnswer } from '#api/schemas.ts'
+import { ask } from '#cli/client.ts'
+import { GOOD } from '#cli/exit.ts'
+import { type Column, lookOf, print, printJson, table } from '#cli/output.ts'
+import { collect, type RangeOptions, withRange } from '#cli/query-options.ts'
+import type { GlobalOptions, Io } from '#cli/surroundings.ts'
+import { CYCLE } from '#model/attributes.ts'
+import { BUCKETS } from '#model/buckets.ts'
+import { OUTCOMES } from '#model/cycles.ts'
+import { formatDuration } from '#model/durations.ts'
+import { SORTS } from '#storage/cycles.ts'
+
+type Options = GlobalOptions &
+  RangeOptions & {
+    bucket?: string[]
+    outcome?: string[]
+    version?: string
+    slowerThan?: string
+    sort?: string
+    limit?: string
+    cursor?: string
+  }
+
+export function registerCycles(program: Command, io: Io): void {
+  const command = program.command('cycles [name]').description('the history of finished cycles')
+  withRange(command)
+    .option('--bucket <BUCKET>', `only this bucket (${BUCKETS.join(', ')}); may be repeated`, collect)
+    .option('--outcome <OUTCOME>', `only this outcome (${OUTCOMES.join(', ')}); may be repeated`, collect)
+    .option('--version <VERSION>', 'only this service.version')
+    .option('--slower-than <duration>', 'only cycles that took longer, such as 30s')
+    .option('--sort <ORDER>', `${SORTS.join(', ')} first (default: newest)`)
+    .option('--limit <N>', 'how many (default: 50)')
+    .option('--cursor <CURSOR>', 'continue behind the page that named it')
+    .action(io.action((name: string | undefined, _, self: Command) => run(io, name, self.optsWithGlobals<Options>())))
+}
+
+async function run(io: Io, name: string | undefined, options: Options): Promise<typeof GOOD> {
+  const { from, to, window, where = [], version, bucket, outcome, slowerThan, sort, limit, cursor } = options
+  const conditions = version === undefined ? where : [...where, `version=${version}`]
+  const answer = await ask(io, options, historyAnswer, '/api/cycles', {
+    ...{ name, from, to, window, bucket, outcome, slowerThan, sort, limit, cursor },
+    where: conditions,
+  })
+  if (options.json) {
+    printJson(io, answer)
+  } else if (answer.items.length === 0) {
+    print(io, 'no such cycle ended in that time')
+  } else {
+    print(io, table(answer.items, COLUMNS, lookOf(io.stdout, io.env)))
+    if (answer.cursor) io.stderr.write(`more with --cursor ${answer.cursor}\n`)
+  }
+  return GOOD
+}
+
+const COLUMNS: Column<CycleAnswer>[] = [
+  { title: 'ended', cell: ({ endedAt }) => endedAt.replace(/\.\d+Z$/, 'Z') },
+  { title: 'cycle', cell: ({ cycle }) => cycle },
+  { title: 'duration', cell: ({ durationMs }) => formatDuration(durationMs), right: true },
+  { title: 'bucket', cell: ({ bucket }) => bucket.replace('_', ' ') },
+  { title: 'outcome', cell: ({ outcome }) => outcome },
+  { title: 'version', cell: ({ version }) => version },
+  { title: 'items', cell: ({ attributes }) => attributes[CYCLE.items] ?? null, right: true },
+  { title: 'calls', cell: ({ attributes }) => attributes[CYCLE.calls] ?? null, right: true },
+  { title: 'trace', cell: ({ traceId }) => traceId },
+]

@@ -1,0 +1,100 @@
+// The command `cyclewatch`: its options, its commands, and how it ends.
+
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { BadInput } from '#model/errors.ts'
+import { registerConfig } from './commands/config.ts'
+import { registerCycle } from './commands/cycle.ts'
+import { registerCycles } from './commands/cycles.ts'
+import { registerDemo } from './commands/demo.ts'
+import { registerDoctor } from './commands/doctor.ts'
+import { registerMigrate } from './commands/migrate.ts'
+import { registerStats } from './commands/stats.ts'
+import { registerUp } from './commands/up.ts'
+import { type ExitCode, endingOf, GOOD, USAGE } from './exit.ts'
+import type { Io, Surroundings } from './surroundings.ts'
+import { ourPackage } from './version.ts'
+
+// A new command is one more line here.
+const COMMANDS: readonly ((program: Command, io: Io) => void)[] = [
+  registerUp,
+  registerDemo,
+  registerStats,
+  registerCycles,
+  registerCycle,
+  registerConfig,
+  registerMigrate,
+  registerDoctor,
+]
+
+/** Runs one command line (without node and script) and returns its exit code. Never throws. */
+export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  let code: ExitCode = GOOD
+  const io: Io = {
+    ...surroundings,
+    action:
+      (run) =>
+      async (...args) => {
+        code = await run(...args)
+      },
+  }
+  try {
+    await buildProgram(io).parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    return report(error, surroundings)
+  }
+}
+
+/** Says on stderr what went wrong and returns the exit code for it. */
+export function report(error: unknown, { env, stderr }: Pick<Surroundings, 'env' | 'stderr'>): ExitCode {
+  if (error instanceof CommanderError && error.exitCode === 0) return GOOD
+  // Help in place of a missing command was printed by commander already.
+  if (error instanceof CommanderError && error.code === 'commander.help') return USAGE
+  const ending = endingOf(error instanceof CommanderError ? asBadInput(error) : error, Boolean(env.CYCLEWATCH_DEBUG))
+  for (const line of ending.lines) stderr.write(`${line}\n`)
+  return ending.code
+}
+
+function asBadInput({ message }: CommanderError): BadInput {
+  return new BadInput(message.replace(/^error: /, ''))
+}
+
+function buildProgram(io: Io): Command {
+  const { description, version } = ourPackage()
+  const program = new Command('cyclewatch')
+    .description(description)
+    .version(version)
+    .option('--config <file>', 'configuration file (default: cyclewatch.yaml in the working directory)', nonEmpty)
+    .option('--json', 'print one JSON document instead of text')
+    .option('--url <url>', 'where a running Cyclewatch answers (default: from the configuration)', httpUrl)
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      'after',
+      '\nTimes are printed in UTC. Exit codes: 0 good, 1 no, 2 cannot tell, 3 could not run, 64 usage.',
+    )
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      // Errors are printed once, by `report`.
+      outputError: () => {},
+    })
+    .exitOverride()
+  for (const register of COMMANDS) register(program, io)
+  return program
+}
+
+function nonEmpty(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.')
+  return value
+}
+
+function httpUrl(value: string): string {
+  const protocol = URL.parse(value)?.protocol
+  if (protocol !== 'http:' && protocol !== 'https:')
+    throw new InvalidArgumentError('Write it as http://localhost:4380.')
+  return value
+}

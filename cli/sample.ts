@@ -1,0 +1,24 @@
+// The program of the demo's second process: the sample upstream and the sample job, as far from Cyclewatch as a real job is.
+// It is told what to do in one message, and stops when told to or when the process that started it is gone.
+
+import { startTelemetry } from '#collector/collector.ts'
+import { runCoinJob } from '#demo/coins/job.ts'
+import { seededRandom } from '#demo/coins/random.ts'
+import { startCoinUpstream } from '#demo/coins/upstream.ts'
+
+/** `endpoint` takes the telemetry, `database` is the job's own SQLite file, `scale` says how much faster time runs. */
+export type SampleOrder = { endpoint: string; database: string; scale: number; pauseMs: number }
+
+const stop = new AbortController()
+process.on('disconnect', () => stop.abort())
+// Ctrl-C in the terminal reaches this process too, but the other one decides when it ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+process.once('message', (order: SampleOrder) => run(order))
+
+async function run({ endpoint, database, scale, pauseMs }: SampleOrder): Promise<void> {
+  const telemetry = startTelemetry({ service: 'lcw-fetcher', version: '1.0.0', environment: 'demo', endpoint })
+  const upstream = await startCoinUpstream({ random: seededRandom(Date.now()), scale })
+  await runCoinJob({ upstream: upstream.url, database, pauseMs, signal: stop.signal })
+  await upstream.close()
+  await telemetry.shutdown()
+}

@@ -1,0 +1,113 @@
+// One cycle as text: what it was, its totals, and a bar per span on a common time axis. Pure.
+
+import type { WaterfallAnswer } from '#api/schemas.ts'
+import { CYCLE } from '#model/attributes.ts'
+import { formatDuration } from '#model/durations.ts'
+import { harmless } from './harmless.ts'
+import { type Look, tinted } from './output.ts'
+
+type Span = WaterfallAnswer['spans'][number]
+
+/** More rows than this nobody reads in a terminal; --json has them all. */
+const MOST_ROWS = 200
+const DEFAULT_WIDTH = 100
+
+/** The text for a terminal as wide as the look says, without a line break at the end. */
+export function renderWaterfall({ cycle, spans }: WaterfallAnswer, look: Look): string {
+  const head = [
+    tinted('bold', harmless(cycle.cycle), look),
+    formatDuration(cycle.durationMs),
+    cycle.bucket.replace('_', ' '),
+    cycle.outcome,
+    harmless([cycle.service, cycle.version].filter(Boolean).join(' ')),
+  ]
+  const lines = [
+    head.filter(Boolean).join('  '),
+    `${cycle.startedAt} to ${cycle.endedAt}, trace ${cycle.traceId}`,
+    ...totals(cycle.attributes),
+    ...(cycle.message ? [tinted('red', harmless(cycle.message), look)] : []),
+    '',
+    ...bars(spans.slice(0, MOST_ROWS), look),
+  ]
+  if (spans.length > MOST_ROWS) lines.push(`… and ${spans.length - MOST_ROWS} more spans (--json has them all)`)
+  return lines.join('\n')
+}
+
+const TOTALS: [attribute: string, text: string][] = [
+  [CYCLE.calls, 'calls'],
+  [CYCLE.retries, 'retries'],
+  [CYCLE.queries, 'queries'],
+  [CYCLE.items, 'items'],
+  [CYCLE.bytesReceived, 'bytes received'],
+  [CYCLE.waitMs, 'ms waited'],
+]
+
+function totals(attributes: Record<string, string>): string[] {
+  const known = TOTALS.filter(([attribute]) => attributes[attribute] !== undefined)
+  return known.length === 0
+    ? []
+    : [known.map(([attribute, text]) => `${harmless(attributes[attribute] ?? '')} ${text}`).join(', ')]
+}
+
+/** The part of the time axis that is drawn: everything the spans cover. */
+type Axis = { from: number; to: number; width: number }
+
+function bars(spans: Span[], look: Look): string[] {
+  const labels = spans.map(label)
+  const notes = spans.map(note)
+  const durations = spans.map(({ durationMs }) => formatDuration(durationMs))
+  const room = look.width ?? DEFAULT_WIDTH
+  const labelWidth = Math.min(widest(labels), Math.floor(room * 0.35))
+  const noteWidth = Math.min(widest(notes), Math.floor(room * 0.25))
+  const width = Math.max(10, room - labelWidth - widest(durations) - noteWidth - 6)
+  const axis = {
+    from: Math.min(...spans.map(({ startMs }) => startMs)),
+    to: Math.max(...spans.map(({ startMs, durationMs }) => startMs + durationMs)),
+    width,
+  }
+  return spans.map((span, row) => {
+    const drawn = tinted(colourOf(span), bar(span, axis), look)
+    const columns = [
+      cut(labels[row] ?? '', labelWidth),
+      drawn,
+      (durations[row] ?? '').padStart(widest(durations)),
+      cut(notes[row] ?? '', noteWidth),
+    ]
+    return columns.join('  ').trimEnd()
+  })
+}
+
+/** A bar at its place on the axis; at least one mark, however short the span. */
+export function bar({ startMs, durationMs }: Pick<Span, 'startMs' | 'durationMs'>, { from, to, width }: Axis): string {
+  const scale = to > from ? width / (to - from) : 0
+  const left = Math.min(width - 1, Math.floor((startMs - from) * scale))
+  const length = Math.max(1, Math.min(width - left, Math.round(durationMs * scale)))
+  return `${'·'.repeat(left)}${'█'.repeat(length)}${'·'.repeat(width - left - length)}`
+}
+
+function label({ depth, name, parent }: Span): string {
+  return `${'  '.repeat(Math.min(depth, 12))}${harmless(name)}${parent === 'missing' ? ' (parent missing)' : ''}`
+}
+
+/** What tells one step from another at a glance. */
+function note({ kind, attributes, status, message }: Span): string {
+  const host = attributes['server.address']
+  const details =
+    kind === 'wait'
+      ? [attributes['wait.reason']]
+      : [attributes['http.response.status_code'], host, attributes['db.system.name'], status === 'Error' ? message : '']
+  return harmless([kind, ...details].filter(Boolean).join(' '))
+}
+
+function colourOf({ status, kind }: Span): 'red' | 'yellow' | 'cyan' {
+  if (status === 'Error') return 'red'
+  return kind === 'wait' ? 'yellow' : 'cyan'
+}
+
+function widest(texts: string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length))
+}
+
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width)
+}
