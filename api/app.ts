@@ -6,6 +6,7 @@ import { answerError } from './errors.ts'
 import type { ApiOptions } from './options.ts'
 import { registerCycles } from './routes/cycles.ts'
 import { registerHealth } from './routes/health.ts'
+import { registerHome } from './routes/home.ts'
 import { registerStats } from './routes/stats.ts'
 
 export function createApi(options: ApiOptions): OpenAPIHono {
@@ -21,6 +22,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     const message = `there is no ${context.req.method} ${context.req.path}; see /api/openapi.json`
     return answerError(new BadInput(message, { code: 'not_found' }), context, options.report)
   })
+  registerHome(app, options)
   registerHealth(app, options)
   registerStats(app, options)
   registerCycles(app, options)

@@ -33,11 +33,19 @@ function start(program: typeof import('./program.ts')): void {
   program.runCli(process.argv.slice(2), surroundings).then(leave)
 }
 
-/** A second Ctrl-C finds no listener any more and ends the process at once. */
+/**
+ * A second Ctrl-C ends the process at once. The listeners stay, because a library that restores the cursor on signals
+ * would otherwise find itself alone and end the process at the first.
+ */
 function stopOnSignals(): AbortController {
   const stop = new AbortController()
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.once(signal, () => stop.abort(signal))
+  const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }
+  for (const [signal, number] of Object.entries(signals)) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(128 + number)
+      stop.abort(signal)
+    })
+  }
   return stop
 }
 

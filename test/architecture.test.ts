@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   api: ['model', 'storage', 'ingest', 'analysis'],
   demo: ['model', 'collector'],
   cli: ['model', 'collector', 'storage', 'ingest', 'analysis', 'api', 'demo'],
+  deploy: [],
   test: ['model', 'collector', 'storage', 'ingest', 'analysis', 'api', 'demo', 'cli'],
 }
 

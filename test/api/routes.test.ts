@@ -160,6 +160,15 @@ test.each(mistakes)('GET $path is answered with $status', async ({ path, status,
   expect(bugs).toEqual([])
 })
 
+test('GET / leads a person in a browser to addresses that all answer', async () => {
+  const answer = await api.request('/')
+  expect(answer.headers.get('content-type')).toBe('text/html; charset=UTF-8')
+  expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'")
+  const links = [...(await answer.text()).matchAll(/href="([^"]+)"/g)].map(([, link]) => link as string)
+  expect(links).toContain('/api/openapi.json')
+  for (const link of links) expect([link, (await api.request(link)).status]).toEqual([link, 200])
+})
+
 test('answers 503 with a time to come back when ClickHouse is away', async () => {
   const away = openDatabase({ url: 'http://127.0.0.1:9', user: 'x', password: 'x' }, 'x')
   const lonely = createApi({ db: away, version: '0.0.0', now: () => NOW, report: (bug) => bugs.push(bug) })

@@ -21,7 +21,6 @@ async function indexesOf(name: string, parameters: Record<string, unknown>): Pro
   })
   const found: string[] = []
   const visit = (node: unknown): void => {
-    if (Array.isArray(node)) return node.forEach(visit)
     if (node === null || typeof node !== 'object') return
     const { Indexes: indexes } = node as {
       Indexes?: { Type: string; Name?: string; Keys?: string[]; Condition?: string }[]
@@ -29,7 +28,7 @@ async function indexesOf(name: string, parameters: Record<string, unknown>): Pro
     for (const { Type, Name, Keys, Condition } of indexes ?? []) {
       if (Condition !== 'true') found.push(`${Type}(${Name ?? Keys?.join()})`)
     }
-    Object.values(node).forEach(visit)
+    for (const inner of Object.values(node)) visit(inner)
   }
   visit(JSON.parse(await result.text()))
   return found
