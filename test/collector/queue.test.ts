@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import type { ExportedSpan, Sent } from '#collector/outlet.ts'
+import { createQueue, type Failure, LIMITS, thinned } from '#collector/queue.ts'
+
+/** As much of a span as the queue looks at; roots have names in capitals. */
+function span(name: string): ExportedSpan {
+  const isRoot = name === name.toUpperCase()
+  const fake = { name, status: {}, attributes: {}, events: [], links: [], parentSpanContext: isRoot ? undefined : {} }
+  return fake as unknown as ExportedSpan
+}
+
+/** A queue whose outlet answers as told, one answer an export and the last for all that follow. */
+function queueOf(answers: Sent[], limits: Partial<typeof LIMITS> = {}, answerMs = 1) {
+  const sent: string[] = []
+  const failures: Failure[] = []
+  const outlet = {
+    async send(spans: ExportedSpan[]) {
+      sent.push(spans.map((each) => each.name).join(''))
+      await sleep(answerMs)
+      return (answers.length > 1 ? answers.shift() : answers[0]) as Sent
+    },
+    sendBlocking() {},
+    close() {},
+  }
+  const queue = createQueue(outlet, (failure) => failures.push(failure), { ...LIMITS, ...limits })
+  return { queue, sent, failures, add: (names: string) => [...names].forEach((name) => void queue.add(span(name))) }
+}
+
+const STORED: Sent = { state: 'stored' }
+const DOWN: Sent = { state: 'unreachable', message: 'nobody there' }
+
+test('sends in batches, one after the other, in order', async () => {
+  const { queue, sent, add } = queueOf([STORED], { batchSize: 3 })
+  add('abcdefgH')
+  await queue.flush(1_000)
+  expect(sent).toEqual(['abc', 'def', 'gH'])
+  expect(queue.pending()).toEqual([])
+})
+
+test('sends by itself once a batch is full, and after the delay', async () => {
+  const { sent, add } = queueOf([STORED], { batchSize: 2, delayMs: 20 })
+  add('ab')
+  await sleep(10)
+  expect(sent).toEqual(['ab'])
+  add('c')
+  await sleep(60)
+  expect(sent).toEqual(['ab', 'c'])
+})
+
+test('keeps what could not be delivered and sends it later', async () => {
+  const { queue, sent, failures, add } = queueOf([DOWN, STORED], { pauseMs: 30, delayMs: 5 })
+  add('ab')
+  await queue.flush(1_000)
+  expect(queue.pending()).toHaveLength(2)
+  add('c')
+  await sleep(100)
+  expect(sent).toEqual(['ab', 'abc'])
+  expect(failures).toEqual([{ message: 'nobody there', lostSpans: 0 }])
+})
+
+test('gives up what was refused, and goes on', async () => {
+  const { queue, sent, failures, add } = queueOf([{ state: 'refused', message: 'bad' }, STORED], { batchSize: 2 })
+  add('abcd')
+  await queue.flush(1_000)
+  expect(sent).toEqual(['ab', 'cd'])
+  expect(failures).toEqual([{ message: 'bad', lostSpans: 2 }])
+})
+
+test('waits as long as it was told to', async () => {
+  const { queue, sent, add } = queueOf([{ ...DOWN, retryAfterMs: 80 }, STORED], { pauseMs: 1, delayMs: 1 })
+  add('a')
+  await queue.flush(1_000)
+  queue.flushSoon()
+  await sleep(40)
+  expect(sent).toEqual(['a'])
+  await sleep(120)
+  expect(sent).toEqual(['a', 'a'])
+})
+
+test('never holds more than its limit, and says how much was lost', () => {
+  const { queue, failures, add } = queueOf([DOWN], { maxSpans: 16, batchSize: 16 })
+  for (let i = 0; i < 1_000; i += 1) add('s')
+  expect(queue.pending().length).toBeLessThanOrEqual(16)
+  expect(failures.reduce((lost, failure) => lost + failure.lostSpans, 0) + queue.pending().length).toBe(1_000)
+})
+
+test('returns from a flush in time when nothing answers', async () => {
+  const queue = createQueue({ send: () => new Promise(() => {}), sendBlocking() {}, close() {} }, () => {})
+  queue.add(span('a'))
+  const startedAt = performance.now()
+  await queue.flush(50)
+  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  expect(queue.pending()).toHaveLength(1)
+})
+
+test('goes on with a flush as long as batches get through', async () => {
+  const { queue, sent, add } = queueOf([STORED], { batchSize: 1 }, 30)
+  add('abcdefgh')
+  await queue.flush(100)
+  expect(sent.join('')).toBe('abcdefgh')
+})
+
+const thinnings: [what: string, spans: string, count: number, kept: string][] = [
+  ['drops the oldest steps first', 'abRcdS', 2, 'RcdS'],
+  ['spares roots', 'RaSb', 2, 'RS'],
+  ['drops the oldest roots when there are only roots', 'RST', 2, 'T'],
+  ['drops roots only after all steps', 'RaS', 2, 'S'],
+]
+
+for (const [what, spans, count, kept] of thinnings) {
+  test(what, () =>
+    expect(
+      thinned([...spans].map(span), count)
+        .map((each) => each.name)
+        .join(''),
+    ).toBe(kept),
+  )
+}
