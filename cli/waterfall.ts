@@ -4,7 +4,7 @@ import type { WaterfallAnswer } from '#api/schemas.ts'
 import { CYCLE } from '#model/attributes.ts'
 import { formatDuration } from '#model/durations.ts'
 import { harmless } from './harmless.ts'
-import { type Look, tinted } from './output.ts'
+import { count, type Look, tinted } from './output.ts'
 
 type Span = WaterfallAnswer['spans'][number]
 
@@ -33,20 +33,19 @@ export function renderWaterfall({ cycle, spans }: WaterfallAnswer, look: Look): 
   return lines.join('\n')
 }
 
-const TOTALS: [attribute: string, text: string][] = [
-  [CYCLE.calls, 'calls'],
-  [CYCLE.retries, 'retries'],
-  [CYCLE.queries, 'queries'],
-  [CYCLE.items, 'items'],
-  [CYCLE.bytesReceived, 'bytes received'],
-  [CYCLE.waitMs, 'ms waited'],
+const TOTALS: [text: string, attribute: string, format: (value: number) => string][] = [
+  ['calls', CYCLE.calls, count],
+  ['retries', CYCLE.retries, count],
+  ['queries', CYCLE.queries, count],
+  ['items', CYCLE.items, count],
+  ['bytes received', CYCLE.bytesReceived, count],
+  ['waited', CYCLE.waitMs, formatDuration],
 ]
 
 function totals(attributes: Record<string, string>): string[] {
-  const known = TOTALS.filter(([attribute]) => attributes[attribute] !== undefined)
-  return known.length === 0
-    ? []
-    : [known.map(([attribute, text]) => `${harmless(attributes[attribute] ?? '')} ${text}`).join(', ')]
+  const known = TOTALS.filter(([, attribute]) => Number.isFinite(Number(attributes[attribute] ?? Number.NaN)))
+  if (known.length === 0) return []
+  return [known.map(([text, attribute, format]) => `${text} ${format(Number(attributes[attribute]))}`).join(', ')]
 }
 
 /** The part of the time axis that is drawn: everything the spans cover. */

@@ -19,17 +19,17 @@ CREATE TABLE IF NOT EXISTS otlp_traces_protobuf (
 
 CREATE TABLE IF NOT EXISTS otlp_traces_json (
   resourceSpans Array(Tuple(
-    resource Tuple(attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(Int64), doubleValue Nullable(String), bytesValue Nullable(String))))),
+    resource Tuple(attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(String), doubleValue Nullable(String), bytesValue Nullable(String))))),
     scopeSpans Array(Tuple(
       scope Tuple(name String, version String),
       spans Array(Tuple(
         traceId String, spanId String, traceState String, parentSpanId String, name String, kind Int32,
         startTimeUnixNano UInt64, endTimeUnixNano UInt64,
-        attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(Int64), doubleValue Nullable(String), bytesValue Nullable(String)))),
+        attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(String), doubleValue Nullable(String), bytesValue Nullable(String)))),
         events Array(Tuple(timeUnixNano UInt64, name String,
-          attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(Int64), doubleValue Nullable(String), bytesValue Nullable(String)))))),
+          attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(String), doubleValue Nullable(String), bytesValue Nullable(String)))))),
         links Array(Tuple(traceId String, spanId String, traceState String,
-          attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(Int64), doubleValue Nullable(String), bytesValue Nullable(String)))))),
+          attributes Array(Tuple(key String, value Tuple(stringValue Nullable(String), boolValue Nullable(Bool), intValue Nullable(String), doubleValue Nullable(String), bytesValue Nullable(String)))))),
         status Tuple(message String, code Int32)))))))
 ) ENGINE = Null;
 
@@ -68,7 +68,7 @@ FROM (
 CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_traces_json_mv TO otlp_spans AS
 WITH
   (d -> multiIf(isNaN(d), 'NaN', d = inf, 'Infinity', d = -inf, '-Infinity', d = 0, '0', abs(d) >= 1e21, replaceOne(toString(d), 'e', 'e+'), toString(d))) AS number,
-  (v -> multiIf(v.stringValue IS NOT NULL, assumeNotNull(v.stringValue), v.intValue IS NOT NULL, toString(assumeNotNull(v.intValue)), v.doubleValue IS NOT NULL, number(toFloat64OrZero(assumeNotNull(v.doubleValue))), v.boolValue IS NOT NULL, if(assumeNotNull(v.boolValue), 'true', 'false'), assumeNotNull(coalesce(v.bytesValue, '')))) AS text,
+  (v -> multiIf(v.stringValue IS NOT NULL, assumeNotNull(v.stringValue), v.intValue IS NOT NULL, if(toInt128OrNull(v.intValue) IS NULL, number(toFloat64OrZero(assumeNotNull(v.intValue))), assumeNotNull(v.intValue)), v.doubleValue IS NOT NULL, number(toFloat64OrZero(assumeNotNull(v.doubleValue))), v.boolValue IS NOT NULL, if(assumeNotNull(v.boolValue), 'true', 'false'), assumeNotNull(coalesce(v.bytesValue, '')))) AS text,
   (a -> mapFromArrays(arrayMap(p -> p.key, a), arrayMap(p -> text(p.value), a))) AS texts
 SELECT
   resource, scope.name AS scope_name, scope.version AS scope_version,

@@ -1,6 +1,8 @@
 // Bodies of POST /v1/traces for tests: one description, both encodings. The protobuf pieces are exported so that a test
 // can also build what no sender should send.
 
+import fc from 'fast-check'
+
 /** A value as JavaScript has it: bigint is an int64, number a double, a list an array, an object a key-value list. */
 export type Value = string | boolean | bigint | number | Buffer | Value[] | { [key: string]: Value }
 export type Attributes = Record<string, Value>
@@ -28,8 +30,53 @@ export const START = 1_700_000_000_000_000_000n
 
 /** A span that is stored, with what the test wants to be different. */
 export function span(different: SpanText = {}): SpanText {
-  return { traceId: TRACE_ID, spanId: SPAN_ID, name: 'GET', startNano: START, endNano: START + 250_000_000n, ...different }
+  return {
+    traceId: TRACE_ID,
+    spanId: SPAN_ID,
+    name: 'GET',
+    startNano: START,
+    endNano: START + 250_000_000n,
+    ...different,
+  }
 }
+
+const attributes: fc.Arbitrary<Attributes> = fc.dictionary(
+  fc.string(),
+  fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.boolean(),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+    fc.double(),
+    fc.array(fc.string(), { maxLength: 3 }),
+    fc.dictionary(fc.string(), fc.boolean(), { maxKeys: 3 }),
+    fc.uint8Array({ maxLength: 5 }).map((some) => Buffer.from(some)),
+  ),
+  { maxKeys: 5 },
+)
+const nanos = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+
+/** Any requests a sender could send; a trace id that is not 32 digits long makes its span a rejected one. */
+export const requests: fc.Arbitrary<Sent[]> = fc.array(
+  fc.record({
+    resource: attributes,
+    spans: fc.array(
+      fc.record({
+        traceId: fc.constantFrom(TRACE_ID, TRACE_ID.toUpperCase(), '', 'ab'),
+        spanId: fc.constant(SPAN_ID),
+        name: fc.string(),
+        kind: fc.integer({ min: 0, max: 5 }),
+        startNano: nanos,
+        endNano: nanos,
+        attributes,
+        events: fc.array(fc.record({ timeNano: nanos, name: fc.string(), attributes }), { maxLength: 2 }),
+        links: fc.array(fc.record({ traceId: fc.constant(TRACE_ID), attributes }), { maxLength: 2 }),
+        status: fc.record({ message: fc.string(), code: fc.integer({ min: 0, max: 2 }) }),
+      }),
+      { maxLength: 3 },
+    ),
+  }),
+  { maxLength: 3 },
+)
 
 export function varint(value: number | bigint): Buffer {
   const bytes: number[] = []
@@ -73,7 +120,11 @@ export function bytes(field: number, ...content: (Buffer | string)[]): Buffer {
 export function traces(sent: Sent[]): Buffer {
   return Buffer.concat(
     sent.map(({ resource, scope, spans }) =>
-      bytes(1, bytes(1, ...keyValues(1, resource)), bytes(2, ...scopeFields(scope), ...spans.map((one) => bytes(2, ...spanFields(one))))),
+      bytes(
+        1,
+        bytes(1, ...keyValues(1, resource)),
+        bytes(2, ...scopeFields(scope), ...spans.map((one) => bytes(2, ...spanFields(one)))),
+      ),
     ),
   )
 }
@@ -95,7 +146,12 @@ export function spanFields(one: SpanText): Buffer[] {
     ...some(one.endNano, (nano) => fixed64(8, nano)),
     ...keyValues(9, one.attributes),
     ...(one.events ?? []).map((event) =>
-      bytes(11, ...some(event.timeNano, (nano) => fixed64(1, nano)), ...some(event.name, (text) => bytes(2, text)), ...keyValues(3, event.attributes)),
+      bytes(
+        11,
+        ...some(event.timeNano, (nano) => fixed64(1, nano)),
+        ...some(event.name, (text) => bytes(2, text)),
+        ...keyValues(3, event.attributes),
+      ),
     ),
     ...(one.links ?? []).map((link) =>
       bytes(
@@ -140,7 +196,14 @@ export function tracesJson(sent: Sent[]): Buffer {
 }
 
 /** One span as a value for JSON.stringify. */
-export function spanJson({ startNano, endNano, attributes, events, links, ...rest }: SpanText): Record<string, unknown> {
+export function spanJson({
+  startNano,
+  endNano,
+  attributes,
+  events,
+  links,
+  ...rest
+}: SpanText): Record<string, unknown> {
   return {
     ...rest,
     ...(startNano === undefined ? {} : { startTimeUnixNano: String(startNano) }),
@@ -155,7 +218,9 @@ export function spanJson({ startNano, endNano, attributes, events, links, ...res
           })),
         }
       : {}),
-    ...(links ? { links: links.map(({ attributes: of, ...link }) => ({ ...link, attributes: keyValuesJson(of) })) } : {}),
+    ...(links
+      ? { links: links.map(({ attributes: of, ...link }) => ({ ...link, attributes: keyValuesJson(of) })) }
+      : {}),
   }
 }
 

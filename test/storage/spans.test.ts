@@ -186,3 +186,18 @@ test.each([
   await expect(insertTraces(db, body, 'protobuf', randomUUID())).rejects.toMatchObject({ name: 'BadInput' })
   expect(await spans()).toEqual([])
 })
+
+test.each([
+  ['42', '42'],
+  ['"42"', '42'],
+  ['9007199254740993', '9007199254740993'],
+  ['18446744073709552000', '18446744073709552000'],
+  ['1e+21', '1e+21'],
+  ['1.0', '1'],
+])('an intValue written %s in JSON is shown as %s', async (written, shown) => {
+  const body = tracesJson([{ spans: [span({ attributes: { n: 0n } })] }])
+    .toString()
+    .replace('"0"', written)
+  await insertTraces(db, Buffer.from(body), 'json', randomUUID())
+  expect(await spans()).toMatchObject([{ SpanAttributes: { n: shown } }])
+})

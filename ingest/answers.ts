@@ -1,0 +1,53 @@
+// Answers of the OTLP/HTTP specification, in the encoding of the request.
+
+import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
+import type { Encoding } from '#storage/spans.ts'
+import type { Checked } from './checking.ts'
+import { statusMessage, successMessage } from './messages.ts'
+
+const CONTENT_TYPES: Record<Encoding, string> = { protobuf: 'application/x-protobuf', json: 'application/json' }
+
+/** gRPC's code for an HTTP status, where a client might look at it. */
+const GRPC_CODES: Record<number, number> = { 400: 3, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 }
+const HTTP_STATUSES: Record<BadInput['code'], number> = {
+  invalid: 400,
+  not_found: 404,
+  too_large: 413,
+  unsupported: 415,
+}
+
+/** Seconds. Senders give up after about 10, so they are not asked to wait for long. */
+const RETRY_AFTER = '1'
+
+/** 200, with what was not stored if something was not, or with a warning. */
+export function accepted({ rejected, reason }: Checked, encoding: Encoding): Response {
+  const partial = reason === null ? null : { rejectedSpans: rejected, errorMessage: reason }
+  return answer(200, successMessage(partial, encoding), encoding)
+}
+
+/** The answer to whatever was thrown. What is neither bad input nor an outage is a bug and says nothing of itself. */
+export function refused(thrown: unknown, encoding: Encoding): Response {
+  if (thrown instanceof BadInput) return failure(HTTP_STATUSES[thrown.code], messageOf(thrown), encoding)
+  if (thrown instanceof Unavailable) {
+    return failure(503, `${messageOf(thrown)}; nothing was stored, send it again`, encoding, {
+      'Retry-After': RETRY_AFTER,
+    })
+  }
+  return failure(500, 'the server failed to handle the request; its log says why', encoding)
+}
+
+export function failure(
+  status: number,
+  message: string,
+  encoding: Encoding,
+  headers: Record<string, string> = {},
+): Response {
+  return answer(status, statusMessage({ code: GRPC_CODES[status] ?? 2, message }, encoding), encoding, headers)
+}
+
+function answer(status: number, body: Uint8Array, encoding: Encoding, headers: Record<string, string> = {}): Response {
+  return new Response(body as Uint8Array<ArrayBuffer>, {
+    status,
+    headers: { 'Content-Type': CONTENT_TYPES[encoding], ...headers },
+  })
+}
