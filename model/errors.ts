@@ -10,7 +10,7 @@ export class BadInput extends Error {
   readonly problems: Problem[]
 
   constructor(message: string, options: { code?: BadInput['code']; problems?: Problem[]; cause?: unknown } = {}) {
-    super(message, { cause: options.cause })
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = options.code ?? 'invalid'
     this.problems = options.problems ?? []
   }
