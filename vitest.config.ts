@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Installs from the registry: npm run test:package.
+    exclude: ['test/package/**'],
     globalSetup: './test/engine.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,

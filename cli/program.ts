@@ -2,29 +2,30 @@
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { BadInput } from '#model/errors.ts'
-import { registerConfig } from './commands/config.ts'
-import { registerCycle } from './commands/cycle.ts'
-import { registerCycles } from './commands/cycles.ts'
-import { registerDemo } from './commands/demo.ts'
-import { registerDoctor } from './commands/doctor.ts'
-import { registerMigrate } from './commands/migrate.ts'
-import { registerStats } from './commands/stats.ts'
-import { registerUp } from './commands/up.ts'
 import { type ExitCode, endingOf, GOOD, USAGE } from './exit.ts'
 import type { Io, Surroundings } from './surroundings.ts'
 import { ourPackage } from './version.ts'
 
-// A new command is one more line here.
-const COMMANDS: readonly ((program: Command, io: Io) => void)[] = [
-  registerUp,
-  registerDemo,
-  registerStats,
-  registerCycles,
-  registerCycle,
-  registerConfig,
-  registerMigrate,
-  registerDoctor,
-]
+type Register = (program: Command, io: Io) => void
+
+// A new command is one more line here. Only what the command line names is loaded, since some bring a lot with them.
+const COMMANDS: Record<string, () => Promise<Register>> = {
+  up: async () => (await import('./commands/up.ts')).registerUp,
+  demo: async () => (await import('./commands/demo.ts')).registerDemo,
+  stats: async () => (await import('./commands/stats.ts')).registerStats,
+  cycles: async () => (await import('./commands/cycles.ts')).registerCycles,
+  cycle: async () => (await import('./commands/cycle.ts')).registerCycle,
+  config: async () => (await import('./commands/config.ts')).registerConfig,
+  migrate: async () => (await import('./commands/migrate.ts')).registerMigrate,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+}
+
+/** The commands that the words of a command line name; all of them when none does, for help and suggestions. */
+async function loadCommands(argv: readonly string[]): Promise<Register[]> {
+  const named = Object.keys(COMMANDS).filter((name) => argv.includes(name))
+  const wanted = named.length > 0 && !argv.includes('help') ? named : Object.keys(COMMANDS)
+  return Promise.all(wanted.map((name) => (COMMANDS[name] as () => Promise<Register>)()))
+}
 
 /** Runs one command line (without node and script) and returns its exit code. Never throws. */
 export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
@@ -38,7 +39,7 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
       },
   }
   try {
-    await buildProgram(io).parseAsync([...argv], { from: 'user' })
+    await buildProgram(io, await loadCommands(argv)).parseAsync([...argv], { from: 'user' })
     return code
   } catch (error) {
     return report(error, surroundings)
@@ -59,7 +60,7 @@ function asBadInput({ message }: CommanderError): BadInput {
   return new BadInput(message.replace(/^error: /, ''))
 }
 
-function buildProgram(io: Io): Command {
+function buildProgram(io: Io, commands: Register[]): Command {
   const { description, version } = ourPackage()
   const program = new Command('cyclewatch')
     .description(description)
@@ -83,7 +84,7 @@ function buildProgram(io: Io): Command {
       outputError: () => {},
     })
     .exitOverride()
-  for (const register of COMMANDS) register(program, io)
+  for (const register of commands) register(program, io)
   return program
 }
 

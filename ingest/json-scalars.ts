@@ -51,9 +51,11 @@ function readEnum(text: Text): void {
 
 /** The JavaScript SDK writes every number that is whole here, also 1e+21: refusing it would lose the whole batch. */
 function readIntValue(text: Text): void {
-  if (peek(text) === BYTE.quote) return readInteger(text, LIMITS.int64)
-  requireNumber(text)
-  readNumber(text)
+  if (peek(text) === BYTE.quote) readInteger(text, LIMITS.int64)
+  else {
+    requireNumber(text)
+    readNumber(text)
+  }
 }
 
 /** A number or the same in quotes, digits only: of 1.0, 1e3 or +1 ClickHouse reads the first digits at most. */

@@ -17,8 +17,7 @@ import { type Product, startProduct } from '#cli/product.ts'
 import type { SampleOrder } from '#cli/sample.ts'
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
 import { tellOn } from '#cli/told.ts'
-import { COIN_CYCLE } from '#demo/coins/job.ts'
-import { DEFAULT_BOUNDS } from '#model/buckets.ts'
+import { COIN_CYCLE, coinBounds } from '#demo/coins/definition.ts'
 import { Unavailable } from '#model/errors.ts'
 
 /** How much faster than the original the sample runs. */
@@ -58,9 +57,7 @@ async function run(io: Io, { config: file }: GlobalOptions): Promise<ExitCode> {
 /** The sample's cycles have buckets on its own scale, unless the user defined them. */
 function withSample(config: Config): Config {
   if (config.cycles.some(({ name }) => name === COIN_CYCLE)) return config
-  const { fastMs, normalMs, slowMs } = DEFAULT_BOUNDS
-  const bounds = { fastMs: fastMs / SCALE, normalMs: normalMs / SCALE, slowMs: slowMs / SCALE }
-  return { ...config, cycles: [...config.cycles, { name: COIN_CYCLE, bounds }] }
+  return { ...config, cycles: [...config.cycles, { name: COIN_CYCLE, bounds: coinBounds(SCALE) }] }
 }
 
 function startSample(order: SampleOrder): ChildProcess {

@@ -5,10 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { cycle, type Run } from '#collector/collector.ts'
 import type { Coin, Exchange, Market, Status } from '#demo/coins/catalogue.ts'
 import { prepareDatabase, writeRows } from '#demo/coins/database.ts'
+import { COIN_CYCLE } from '#demo/coins/definition.ts'
 import { BadInput, Unavailable } from '#model/errors.ts'
-
-/** The `cycle.name` of every run. */
-export const COIN_CYCLE = 'coin-fetcher'
 
 export type CoinJob = {
   /** The API's base URL; http or https. */

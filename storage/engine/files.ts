@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf, Unavailable } from '#model/errors.ts'
 
 export const ENGINE_USER = 'cyclewatch'
 
@@ -28,8 +29,21 @@ export function engineFolder(data: string): EngineFolder {
   }
 }
 
-/** Writes the engine's files below `data` and returns the password of its user, made at the first start. */
+/**
+ * Writes the engine's files below `data` and returns the password of its user, made at the first start.
+ * Throws Unavailable when that cannot be done there.
+ */
 export function writeEngineFiles(data: string, folder: EngineFolder): string {
+  try {
+    return write(data, folder)
+  } catch (cause) {
+    throw new Unavailable(`the data folder ${data} cannot be used (${messageOf(cause)}); set data to another one`, {
+      cause,
+    })
+  }
+}
+
+function write(data: string, folder: EngineFolder): string {
   for (const path of [data, folder.root, folder.store]) {
     mkdirSync(path, { recursive: true })
     chmodSync(path, 0o700)
