@@ -6,6 +6,8 @@ if (Number(process.versions.node.split('.')[0]) < 26) {
   process.stderr.write(`cyclewatch: needs Node 26 or later; this is Node ${process.versions.node}\n`)
   process.exitCode = 3
 } else {
+  // Compiled code is kept for the next start, beside us: the default folder is one that others may write to.
+  process.getBuiltinModule('node:module').enableCompileCache(`${import.meta.dirname}/../node_modules/.cache/cyclewatch`)
   import('./program.ts').then(start).catch(cannotStart)
 }
 

@@ -4,6 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Unavailable } from '#model/errors.ts'
+import { openDatabase } from '#storage/client.ts'
 import { ENGINE_USER, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
 import { type Launched, launch } from '#storage/engine/launch.ts'
 import type { Server } from '#storage/server.ts'
@@ -118,9 +119,13 @@ async function findLibrary(): Promise<string> {
 
 /** A settings file that was not honoured would leave an all-powerful user without a password. */
 async function refuseOpenDoor(url: string, engine: Launched): Promise<void> {
-  const query = "SELECT count() FROM file('/dev/null', 'LineAsString')"
-  const answer = await fetch(`${url}/?query=${encodeURIComponent(query)}`)
-  if ((await answer.text()).includes('ACCESS_DENIED')) return
+  const stranger = openDatabase({ url, user: 'default', password: '' }, 'system')
+  const entered = await stranger.read('host_file').then(
+    () => true,
+    (error) => !(error instanceof Unavailable && error.message.includes('does not grant')),
+  )
+  await stranger.close()
+  if (!entered) return
   engine.kill()
   throw new Error('the embedded ClickHouse did not apply its users file')
 }
