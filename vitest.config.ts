@@ -6,6 +6,7 @@ export default defineConfig({
     // Installs from the registry: npm run test:package.
     exclude: ['test/package/**'],
     globalSetup: './test/engine.ts',
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default'],

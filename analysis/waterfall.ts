@@ -52,7 +52,7 @@ function toRow(span: SpanRow, depth: number, parent: WaterfallRow['parent'], zer
     depth,
     parent,
     name: span.name,
-    kind: span.attributes['step.kind'] ?? span.kind.toLowerCase(),
+    kind: span.kind,
     service: span.service,
     startMs: since(span.startNano),
     durationMs: span.durationMs,

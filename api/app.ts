@@ -3,6 +3,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { BadInput } from '#model/errors.ts'
 import { answerError } from './errors.ts'
+import { onlyKnownHosts } from './hosts.ts'
 import type { ApiOptions } from './options.ts'
 import { registerCycles } from './routes/cycles.ts'
 import { registerHealth } from './routes/health.ts'
@@ -22,6 +23,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     const message = `there is no ${context.req.method} ${context.req.path}; see /api/openapi.json`
     return answerError(new BadInput(message, { code: 'not_found' }), context, options.report)
   })
+  app.use(onlyKnownHosts(options.publicUrl))
   registerHome(app, options)
   registerHealth(app, options)
   registerStats(app, options)

@@ -23,7 +23,10 @@ export function answerError(error: unknown, context: Context, report: (bug: unkn
     return context.json<ErrorBody>({ error: { code: 'unavailable', message: error.message } }, 503)
   }
   if (error instanceof HTTPException) {
-    return context.json<ErrorBody>({ error: { code: 'invalid', message: error.message } }, error.status)
+    return context.json<ErrorBody>(
+      { error: { code: error.status === 403 ? 'forbidden' : 'invalid', message: error.message } },
+      error.status,
+    )
   }
   report(error)
   return context.json<ErrorBody>({ error: { code: 'internal', message: 'an internal error; see the log' } }, 500)

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { attributeKey } from '#model/attributes.ts'
 import { parseDuration } from '#model/durations.ts'
 import { BadInput, messageOf } from '#model/errors.ts'
+import { nearest } from '#model/nearest.ts'
 import { parseInstant, type Window } from '#model/windows.ts'
 
 /** The range looked at when a request names none. */
@@ -41,9 +42,28 @@ function repeatable<Item extends z.ZodType>(item: Item) {
   return z.preprocess((given) => (typeof given === 'string' ? [given] : given), z.array(item).optional())
 }
 
+/** One of some words; the problem of another names the nearest. */
+export function word<const Words extends readonly [string, ...string[]]>(allowed: Words) {
+  return z.enum(allowed, {
+    error: ({ input }) => {
+      const meant = typeof input === 'string' ? nearest(input, allowed) : null
+      return `'${input}' is none of ${allowed.join(', ')}${meant ? `; did you mean '${meant}'?` : ''}`
+    },
+  })
+}
+
+/** A whole number from 1 to `most`. */
+export function wholeNumber(most: number) {
+  return parsedBy((text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0
+    if (value < 1 || value > most) throw new BadInput(`'${text}' is not a whole number from 1 to ${most}`)
+    return value
+  }).openapi({ type: 'integer', minimum: 1, maximum: most })
+}
+
 /** One of some words, repeatable. */
 export function words<const Words extends readonly [string, ...string[]]>(allowed: Words, description: string) {
-  return repeatable(z.enum(allowed)).openapi({
+  return repeatable(word(allowed)).openapi({
     type: 'array',
     items: { type: 'string', enum: [...allowed] },
     description,

@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises'
 import { healthAnswer } from '#api/schemas.ts'
 import { formatDuration } from '#model/durations.ts'
 import { messageOf } from '#model/errors.ts'
-import { listenUrl } from '#model/listen.ts'
+import { type Listen, listenUrl } from '#model/listen.ts'
 import { type Database, openDatabase } from '#storage/client.ts'
 import { engineInstalled, runningEngine } from '#storage/engine/engine.ts'
 import { isOlder, MINIMUM_VERSION, pendingMigrations } from '#storage/migrate.ts'
@@ -22,16 +22,20 @@ export type Finding = { check: string } & (
 const good = (check: string, says: string): Finding => ({ check, state: 'good', says })
 const fault = (check: string, says: string, todo: string): Finding => ({ check, state: 'fault', says, todo })
 
-/** Looks at everything; `now` is epoch milliseconds. Never throws for what it finds. */
-export async function examine({ file, config }: LoadedConfig, now: number): Promise<Finding[]> {
+/** Looks at everything, at the API where `url` says if it does; `now` is epoch milliseconds. Finds, never throws. */
+export async function examine(
+  { file, config }: LoadedConfig,
+  url: string | undefined,
+  now: number,
+): Promise<Finding[]> {
   const server = configuredServer(config) ?? runningEngine(config.data)
   return [
     good('configuration', file ?? 'no cyclewatch.yaml, all defaults'),
     good('Node', process.versions.node),
     ...(config.clickhouse.url === undefined ? [await checkEnginePackage(), await checkDisk(config.data)] : []),
     ...(await checkClickHouse(server, config.clickhouse.database, now)),
-    await checkAnswer('ingest', `${listenUrl(config.ingest.listen)}/v1/traces`, isIngest),
-    await checkAnswer('API', `${listenUrl(config.api.listen)}/readyz`, isApi),
+    await checkAnswer('ingest', addressOf(config.ingest.listen), '/v1/traces', isIngest),
+    await checkAnswer('API', url ?? addressOf(config.api.listen), '/readyz', isApi),
   ]
 }
 
@@ -98,7 +102,19 @@ function ago(ms: number): string {
 
 type Answer = { status: number; body: unknown }
 
-async function checkAnswer(check: string, url: string, isOurs: (answer: Answer) => boolean): Promise<Finding> {
+function addressOf(listen: Listen): string | null {
+  return listen.port === 0 ? null : listenUrl(listen)
+}
+
+/** `server` is null where the port is any free one. */
+async function checkAnswer(
+  check: string,
+  server: string | null,
+  path: string,
+  isOurs: (answer: Answer) => boolean,
+): Promise<Finding> {
+  if (server === null) return good(check, 'not looked at: it takes any free port, and only `up` says which')
+  const url = server + path
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) })
     const body: unknown = await answer.json().catch(() => null)

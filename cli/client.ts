@@ -21,7 +21,7 @@ export async function ask<Schema extends z.ZodType>(
   path: string,
   query: Query = {},
 ): Promise<z.output<Schema>> {
-  const server = url ?? serverOf(loadConfig({ cwd: io.cwd, env: io.env, file: config }).config.api)
+  const server = serverAt(url, () => loadConfig({ cwd: io.cwd, env: io.env, file: config }).config.api)
   const address = new URL(`${server.replace(/\/+$/, '')}${path}`)
   for (const [key, value] of Object.entries(query)) {
     for (const one of [value ?? []].flat()) address.searchParams.append(key, one)
@@ -38,7 +38,13 @@ export async function ask<Schema extends z.ZodType>(
   return parsed.data
 }
 
-function serverOf({ listen, publicUrl }: Config['api']): string {
+/** Where the API is: as --url says, or else the configuration. Throws BadInput when neither tells. */
+export function serverAt(url: string | undefined, configured: () => Config['api']): string {
+  if (url !== undefined) return url
+  const { publicUrl, listen } = configured()
+  if (publicUrl === undefined && listen.port === 0) {
+    throw new BadInput('api.listen takes any free port, which is not known here; name the address with --url')
+  }
   return publicUrl ?? listenUrl(listen)
 }
 

@@ -41,7 +41,9 @@ export function renderLive(state: LiveState, look: Look): string {
     ...(newest ? [table(latest, COLUMNS, look), ''] : []),
     `open  ${tinted('bold', apiUrl, look)}`,
     `send  OTLP traces to ${ingestUrl}/v1/traces`,
-    `try   ./cyclewatch stats   ./cyclewatch cycles --sort slowest   ./cyclewatch cycle ${newest?.traceId ?? 'TRACE_ID'}`,
+    'try   ./cyclewatch stats',
+    '      ./cyclewatch cycles --sort slowest',
+    `      ./cyclewatch cycle ${newest?.traceId ?? 'TRACE_ID'}`,
     'Ctrl-C stops all of it; the data stays',
   ].join('\n')
 }

@@ -13,7 +13,8 @@ export function lookOf(output: Output, env: Surroundings['env']): Look {
   const terminal = output.isTTY === true
   return {
     colour: terminal && !env.NO_COLOR && env.TERM !== 'dumb',
-    width: terminal ? (output.columns ?? 80) : null,
+    // A terminal without a size says 0.
+    width: terminal ? output.columns || 80 : null,
   }
 }
 

@@ -29,7 +29,8 @@ export async function startProduct(config: Config, tell: (told: Told) => void): 
   parts.defer(() => db.close())
   await writeDefinitions(db, config.cycles, Date.now())
 
-  const api = createApi({ db, version: ourPackage().version, now: Date.now, report })
+  const { version } = ourPackage()
+  const api = createApi({ db, version, publicUrl: config.api.publicUrl ?? null, now: Date.now, report })
   const apiServer = await startServer({ listen: config.api.listen, option: 'api.listen', fetch: api.fetch })
   parts.defer(() => apiServer.stop())
   const traces = tracesRoute({ store: storeOnce(db), maxBodyBytes: config.ingest.maxBodyBytes, onError: report })

@@ -15,10 +15,13 @@ export type Database = {
   read<Row>(name: string, parameters?: Parameters): Promise<Row[]>
   /** Runs one statement that returns nothing. */
   run(statement: string, parameters?: Parameters): Promise<void>
-  /** Sends data in a format of ClickHouse's as the body of an INSERT. */
+  /** Sends data in a format of ClickHouse's as the body of an INSERT; gives up after 9 s. */
   send(statement: string, body: Readable, settings: ClickHouseSettings): Promise<void>
   close(): Promise<void>
 }
+
+/** Before exporters give up on us, which is after 10 s by OpenTelemetry's default. */
+const SEND_TIMEOUT_MS = 9_000
 
 const SETTINGS: ClickHouseSettings = {
   output_format_json_quote_64bit_integers: 1,
@@ -55,7 +58,8 @@ export function openDatabase(server: Server, database: string): Database {
       await sorted(client.command({ query, query_params: parameters }))
     },
     async send(query, values, settings) {
-      const { stream } = await sorted(client.exec({ query, values, clickhouse_settings: settings }))
+      const abort_signal = AbortSignal.timeout(SEND_TIMEOUT_MS)
+      const { stream } = await sorted(client.exec({ query, values, clickhouse_settings: settings, abort_signal }))
       stream.resume()
     },
     close: () => client.close(),

@@ -5,7 +5,17 @@ import { history, oneCycle } from '#analysis/history.ts'
 import { readCursor, writeCursor } from '#api/cursor.ts'
 import { CYCLES_EXAMPLE, WATERFALL_EXAMPLE } from '#api/examples.ts'
 import type { ApiOptions } from '#api/options.ts'
-import { DEFAULT_WINDOW_MS, duration, timeRange, toFilter, toRange, where, words } from '#api/parameters.ts'
+import {
+  DEFAULT_WINDOW_MS,
+  duration,
+  timeRange,
+  toFilter,
+  toRange,
+  where,
+  wholeNumber,
+  word,
+  words,
+} from '#api/parameters.ts'
 import { type CycleAnswer, errorAnswer, historyAnswer, waterfallAnswer } from '#api/schemas.ts'
 import { BUCKETS } from '#model/buckets.ts'
 import { OUTCOMES } from '#model/cycles.ts'
@@ -13,6 +23,7 @@ import { BadInput } from '#model/errors.ts'
 import { type CycleRow, SORTS } from '#storage/cycles.ts'
 
 const MAX_LIMIT = 1_000
+const DEFAULT_LIMIT = 50
 
 const wrong = { description: 'A parameter is wrong', content: { 'application/json': { schema: errorAnswer } } }
 const unknown = { description: 'There is no such cycle', content: { 'application/json': { schema: errorAnswer } } }
@@ -30,8 +41,8 @@ const historyRoute = createRoute({
       outcome: words(OUTCOMES, 'only cycles with these outcomes'),
       slowerThan: duration('only cycles that took longer').optional(),
       where,
-      sort: z.enum(SORTS).default('newest'),
-      limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),
+      sort: word(SORTS).default('newest'),
+      limit: wholeNumber(MAX_LIMIT).optional(),
       cursor: z.string().optional().openapi({ description: 'the cursor of the page before' }),
     }),
   },
@@ -53,7 +64,7 @@ const oneRoute = createRoute({
     params: z.object({
       traceId: z
         .string()
-        .regex(/^[0-9a-fA-F]{32}$/, 'a trace id has 32 hexadecimal digits')
+        .regex(/^[0-9a-fA-F]{32}$/, { error: ({ input }) => `'${input}' is no trace id: it has 32 hexadecimal digits` })
         .toLowerCase(),
     }),
   },
@@ -81,7 +92,7 @@ export function registerCycles(app: OpenAPIHono, { db, now }: ApiOptions): void 
       where: toFilter(asked.where),
       slowerThanMs: asked.slowerThan ?? null,
       sort: asked.sort,
-      limit: asked.limit,
+      limit: asked.limit ?? DEFAULT_LIMIT,
       after: asked.cursor === undefined ? null : readCursor(asked.cursor, asked.sort),
     })
     return context.json({ items: cycles.map(toAnswer), cursor: next && writeCursor(next, asked.sort) }, 200)

@@ -15,8 +15,8 @@ export function registerDoctor(program: Command, io: Io): void {
     .action(io.action(() => run(io, program.opts<GlobalOptions>())))
 }
 
-async function run(io: Io, { config, json }: GlobalOptions): Promise<ExitCode> {
-  const findings = await examine(loadConfig({ cwd: io.cwd, env: io.env, file: config }), Date.now())
+async function run(io: Io, { config, json, url }: GlobalOptions): Promise<ExitCode> {
+  const findings = await examine(loadConfig({ cwd: io.cwd, env: io.env, file: config }), url, Date.now())
   if (json) printJson(io, { findings })
   else print(io, findings.map((finding) => line(finding, lookOf(io.stdout, io.env))).join('\n'))
   return findings.some(({ state }) => state === 'fault') ? NO : GOOD

@@ -54,7 +54,7 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
     pid: () => watched.process?.pid ?? null,
     async stop() {
       stopping.abort()
-      watched.process?.kill()
+      watched.process?.stop()
       await supervision
       rmSync(addressFile(data), { force: true })
     },
@@ -83,7 +83,7 @@ async function keepRunning(watched: Watched, { relaunch, tell, stop }: Supervisi
         tell({ kind: 'not restarted', reason: (error as Error).message, retryInMs: waitBefore(crashes) })
       }
     }
-    if (stop.aborted) watched.process?.kill()
+    if (stop.aborted) watched.process?.stop()
   }
 }
 
@@ -126,7 +126,7 @@ async function refuseOpenDoor(url: string, engine: Launched): Promise<void> {
   )
   await stranger.close()
   if (!entered) return
-  engine.kill()
+  engine.stop()
   throw new Error('the embedded ClickHouse did not apply its users file')
 }
 

@@ -2,8 +2,8 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { messageOf, Unavailable } from '#model/errors.ts'
+import { dirname, join } from 'node:path'
+import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
 
 export const ENGINE_USER = 'cyclewatch'
 
@@ -31,9 +31,10 @@ export function engineFolder(data: string): EngineFolder {
 
 /**
  * Writes the engine's files below `data` and returns the password of its user, made at the first start.
- * Throws Unavailable when that cannot be done there.
+ * Throws Unavailable when that cannot be done there, BadInput for a path that ClickHouse cannot read its files from.
  */
 export function writeEngineFiles(data: string, folder: EngineFolder): string {
+  if (data.includes('\\')) throw new BadInput(`the data folder ${data} must not have a backslash in its path`)
   try {
     return write(data, folder)
   } catch (cause) {
@@ -45,7 +46,7 @@ export function writeEngineFiles(data: string, folder: EngineFolder): string {
 
 function write(data: string, folder: EngineFolder): string {
   for (const path of [data, folder.root, folder.store]) {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
     chmodSync(path, 0o700)
   }
   if (!existsSync(folder.password)) writeSecret(folder.password, randomBytes(24).toString('base64url'))
@@ -53,6 +54,13 @@ function write(data: string, folder: EngineFolder): string {
   writeSecret(folder.config, CONFIG)
   writeSecret(folder.users, usersXml(password))
   return password
+}
+
+/** Level by level: mkdir's own `recursive` never returns where the file system refuses new folders, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 function writeSecret(path: string, text: string): void {

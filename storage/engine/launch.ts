@@ -9,10 +9,11 @@ import { Unavailable } from '#model/errors.ts'
 import type { EngineFolder } from '#storage/engine/files.ts'
 import type { EngineOrder } from '#storage/engine/host.ts'
 
-/** A process that listens. `exited` resolves with the end of its stderr when it is gone, however that happened. */
-export type Launched = { pid: number; port: number; exited: Promise<string>; kill(): void }
+/** A process that listens. `stop` ends it at once, or after five seconds when it hangs; `exited` resolves with the end of its stderr when it is gone, however that happened. */
+export type Launched = { pid: number; port: number; exited: Promise<string>; stop(): void }
 
 const START_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 5_000
 
 /** Throws Unavailable, naming the option to change, when the port is taken or the data folder in use. */
 export async function launch(library: string, folder: EngineFolder, port: number, data: string): Promise<Launched> {
@@ -27,7 +28,7 @@ export async function launch(library: string, folder: EngineFolder, port: number
   })
   gone.catch(() => {})
   const listening = await Promise.race([waitForPort(folder.port), gone])
-  return { pid: child.pid as number, port: listening, exited, kill: () => child.kill('SIGTERM') }
+  return { pid: child.pid as number, port: listening, exited, stop: () => stopChild(child) }
 }
 
 /** Detached, or Ctrl-C in the terminal would end it before we have flushed; its folder, or its caches land in ours. */
@@ -38,6 +39,12 @@ function spawnHost(folder: EngineFolder): ChildProcess {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
+}
+
+function stopChild(child: ChildProcess): void {
+  child.kill('SIGTERM')
+  const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+  child.once('exit', () => clearTimeout(impatience))
 }
 
 function watchExit(child: ChildProcess): Promise<string> {

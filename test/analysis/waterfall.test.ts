@@ -11,7 +11,7 @@ function spans(...texts: string[]): SpanRow[] {
       spanId,
       parentSpanId,
       name: spanId,
-      kind: 'Internal',
+      kind: 'internal',
       service: 's',
       startNano: String(1_700_000_000_000_000_000n + BigInt(index) * 1_000_000n),
       durationMs: 1,

@@ -11,7 +11,13 @@ import { type SpanText, span, traces } from '#test/ingest/otlp.ts'
 const { db } = useDatabase()
 const NOW = Date.UTC(2026, 10, 1, 12)
 const bugs: unknown[] = []
-const api = createApi({ db, version: '0.0.0', now: () => NOW, report: (bug) => bugs.push(bug) })
+const api = createApi({
+  db,
+  version: '0.0.0',
+  publicUrl: 'https://cycles.example/',
+  now: () => NOW,
+  report: (bug) => bugs.push(bug),
+})
 
 async function ask<Answer>(path: string): Promise<{ status: number; body: Answer }> {
   const answer = await api.request(path)
@@ -142,12 +148,16 @@ const mistakes = [
   { path: '/api/stats?from=2026-10-01&window=1d', status: 400, says: 'leave one of them out' },
   { path: '/api/stats?where=nothing', status: 400, says: "'nothing' is not KEY=VALUE" },
   { path: '/api/stats?where=a=1&where=a=2', status: 400, says: 'a cannot have two values' },
-  { path: '/api/cycles?bucket=quick', status: 400, says: 'fast' },
-  { path: '/api/cycles?limit=0', status: 400, says: 'limit' },
+  {
+    path: '/api/cycles?bucket=norma',
+    status: 400,
+    says: "'norma' is none of fast, normal, slow, very_slow; did you mean 'normal'?",
+  },
+  { path: '/api/cycles?limit=0', status: 400, says: "limit: '0' is not a whole number from 1 to 1000" },
   { path: '/api/cycles?limit=many', status: 400, says: 'limit' },
-  { path: '/api/cycles?sort=best', status: 400, says: 'newest' },
+  { path: '/api/cycles?sort=best', status: 400, says: "sort: 'best' is none of newest, oldest, slowest, fastest" },
   { path: '/api/cycles?cursor=abc', status: 400, says: 'cursor: it is not one' },
-  { path: '/api/cycles/123', status: 400, says: '32 hexadecimal digits' },
+  { path: '/api/cycles/123', status: 400, says: "'123' is no trace id: it has 32 hexadecimal digits" },
   { path: `/api/cycles/${'a'.repeat(32)}`, status: 404, says: 'there are no spans of it' },
   { path: "/api/stats?name='%20OR%201=1%20--", status: 404, says: 'no cycle is named' },
   { path: `/api/stats?name=${huge}`, status: 404, says: 'no cycle is named' },
@@ -169,9 +179,25 @@ test('GET / leads a person in a browser to addresses that all answer', async () 
   for (const link of links) expect([link, (await api.request(link)).status]).toEqual([link, 200])
 })
 
+test.each([
+  ['http://127.0.0.1:4380', 200],
+  ['http://localhost:4380', 200],
+  ['http://[::1]:4380', 200],
+  ['https://cycles.example', 200],
+  ['http://evil.example:4380', 403],
+])('a request sent to %s is answered %i', async (origin, status) => {
+  expect((await api.request(`${origin}/healthz`)).status).toBe(status)
+})
+
 test('answers 503 with a time to come back when ClickHouse is away', async () => {
   const away = openDatabase({ url: 'http://127.0.0.1:9', user: 'x', password: 'x' }, 'x')
-  const lonely = createApi({ db: away, version: '0.0.0', now: () => NOW, report: (bug) => bugs.push(bug) })
+  const lonely = createApi({
+    db: away,
+    version: '0.0.0',
+    publicUrl: null,
+    now: () => NOW,
+    report: (bug) => bugs.push(bug),
+  })
   for (const path of ['/readyz', '/api/stats', '/api/cycles']) {
     const answer = await lonely.request(path)
     expect([path, answer.status, answer.headers.get('retry-after')]).toEqual([path, 503, '1'])

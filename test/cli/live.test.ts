@@ -72,7 +72,9 @@ test('shows percentiles, buckets, the latest cycles and where to look next', () 
 
     open  http://127.0.0.1:4380
     send  OTLP traces to http://127.0.0.1:4318/v1/traces
-    try   ./cyclewatch stats   ./cyclewatch cycles --sort slowest   ./cyclewatch cycle 4bf92f3577b34da6a3ce929d0e0e4736
+    try   ./cyclewatch stats
+          ./cyclewatch cycles --sort slowest
+          ./cyclewatch cycle 4bf92f3577b34da6a3ce929d0e0e4736
     Ctrl-C stops all of it; the data stays"
   `)
 })
