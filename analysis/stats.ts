@@ -62,7 +62,7 @@ export async function stats(db: Database, question: StatsQuestion): Promise<Stat
 }
 
 /** Rows of non-empty windows into whole series, every window in its place. */
-export function toSeries(rows: StatsRow[], windows: Window[], grouped: boolean): Stats[] {
+function toSeries(rows: StatsRow[], windows: Window[], grouped: boolean): Stats[] {
   const series = new Map<string, Stats>()
   for (const row of rows) {
     const key = JSON.stringify([row.cycle, row.group])

@@ -26,4 +26,3 @@ export const apiConfig = z.strictObject({
   /** Where people reach the web page, when that is not `listen`: behind a proxy, say. For links in messages. */
   publicUrl: httpUrl.exactOptional(),
 })
-export type ApiConfig = z.output<typeof apiConfig>

@@ -39,7 +39,7 @@ export async function ask<Schema extends z.ZodType>(
 }
 
 /** Where the API is: as --url says, or else the configuration. Throws BadInput when neither tells. */
-export function serverAt(url: string | undefined, configured: () => Config['api']): string {
+function serverAt(url: string | undefined, configured: () => Config['api']): string {
   if (url !== undefined) return url
   const { publicUrl, listen } = configured()
   if (publicUrl === undefined && listen.port === 0) {

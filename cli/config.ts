@@ -17,7 +17,7 @@ import { type Resolved, resolve } from './config/resolve.ts'
 import { at, defaultOf, isSecret } from './config/shape.ts'
 
 /** One section for every folder that has something to configure. */
-export const configSchema = z.strictObject({
+const configSchema = z.strictObject({
   ...storageConfig.shape,
   ingest: ingestConfig.prefault({}),
   api: apiConfig.prefault({}),

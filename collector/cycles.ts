@@ -15,7 +15,7 @@ import { flushSoon } from './telemetry.ts'
 import { totalAttributes } from './totals.ts'
 import { usageAttributes } from './usage.ts'
 
-export const TRIGGERS = ['schedule', 'manual', 'ci'] as const
+const TRIGGERS = ['schedule', 'manual', 'ci'] as const
 export type Trigger = (typeof TRIGGERS)[number]
 
 export type CycleOptions = {

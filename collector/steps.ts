@@ -10,7 +10,7 @@ import { errorType, recordFault } from './faults.ts'
 import { inside, type Ongoing, placeIn } from './ongoing.ts'
 import { sampleUsage } from './usage.ts'
 
-export const WAIT_REASONS = ['backoff', 'rate_limit', 'queue', 'breaker'] as const
+const WAIT_REASONS = ['backoff', 'rate_limit', 'queue', 'breaker'] as const
 export type WaitReason = (typeof WAIT_REASONS)[number]
 
 export type StepOptions = {

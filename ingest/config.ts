@@ -25,5 +25,3 @@ export const ingestConfig = z.strictObject({
     .max(2 ** 30)
     .default(67_108_864),
 })
-
-export type IngestConfig = z.infer<typeof ingestConfig>

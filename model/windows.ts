@@ -6,7 +6,7 @@ import { BadInput } from './errors.ts'
 export type Window = { from: number; to: number }
 
 /** More windows than this in one series are a mistake (a step of 1 ms), not a chart. */
-export const MAX_WINDOWS = 10_000
+const MAX_WINDOWS = 10_000
 
 /**
  * The windows of a rolling series, oldest first: one ends at `range.to`, the others every `stepMs` before it,

@@ -35,7 +35,6 @@ export const storageConfig = z.strictObject({
   /** Of the embedded engine; port 0 is any free one. */
   engine: z.strictObject({ httpPort: z.int().min(0).max(65_535).default(8123) }).prefault({}),
 })
-export type StorageConfig = z.output<typeof storageConfig>
 
 // Never repeats the URL: what is wrong with it may be the password inside.
 function urlProblem(text: string): string | null {

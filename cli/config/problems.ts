@@ -9,7 +9,7 @@ import { nearest } from '#model/nearest.ts'
 export type Mistake = { path: Path; part: 'key' | 'value'; message: string }
 
 /** The keys that may stand in the file: those of the schema, and `x_file` for every secret `x`. */
-export function writableKeys(shape: Shape): string[] {
+function writableKeys(shape: Shape): string[] {
   return keysOf(shape).flatMap((key) => (isSecret(at(shape, [key])) ? [key, `${key}_file`] : [key]))
 }
 

@@ -8,7 +8,7 @@ import { coinsAt, exchangesAt, marketsAt, statusAt } from '#demo/coins/catalogue
 import { BadInput, Unavailable } from '#model/errors.ts'
 
 /** Upper limit of `scale`: above it our own milliseconds would outweigh what is simulated. */
-export const MAX_SCALE = 100
+const MAX_SCALE = 100
 
 /** More would exceed the fastest cycle at the largest scale. */
 const MAX_JOB_MS = 100
