@@ -14,9 +14,10 @@ export type Page = { cycles: CycleRow[]; next: Place | null }
 
 /** Finished cycles, sorted and limited as asked. Throws BadInput for an unknown name. */
 export async function history(db: Database, query: HistoryQuery): Promise<Page> {
-  const cycles = await readHistory(db, query)
+  const found = await readHistory(db, { ...query, limit: query.limit + 1 })
+  const cycles = found.slice(0, query.limit)
   if (cycles.length === 0 && query.name !== null) await refuseUnknownName(db, query.name)
-  const last = cycles.length === query.limit ? cycles.at(-1) : undefined
+  const last = found.length > cycles.length ? cycles.at(-1) : undefined
   return { cycles, next: last ? { place: last.place, traceId: last.traceId } : null }
 }
 

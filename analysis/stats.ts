@@ -2,6 +2,7 @@
 
 import { BUCKETS, type Bucket } from '#model/buckets.ts'
 import { OUTCOMES, type Outcome } from '#model/cycles.ts'
+import { BadInput } from '#model/errors.ts'
 import { rollingWindows, type Window } from '#model/windows.ts'
 import type { Database } from '#storage/client.ts'
 import { type Filter, readStats, type StatsRow } from '#storage/cycles.ts'
@@ -47,7 +48,7 @@ export type Stats = { cycle: string; group: string | null; windows: WindowStats[
 export async function stats(db: Database, question: StatsQuestion): Promise<Stats[]> {
   const { range, windowMs, stepMs, name, by, where } = question
   const windows = stepMs === null ? [range] : rollingWindows(range, windowMs ?? stepMs, stepMs)
-  const lengthMs = stepMs === null ? range.to - range.from : (windowMs ?? stepMs)
+  const lengthMs = stepMs === null ? range.to - range.from : Math.min(windowMs ?? stepMs, range.to)
   const rows = await readStats(db, {
     name,
     by,
@@ -56,9 +57,23 @@ export async function stats(db: Database, question: StatsQuestion): Promise<Stat
     lengthMs,
     stepMs: stepMs ?? lengthMs,
     windows: windows.length,
+    limit: MAX_FIGURES + 1,
   })
   if (rows.length === 0 && name !== null) await refuseUnknownName(db, name)
+  refuseTooMany(rows, windows.length)
   return toSeries(rows, windows, by !== null)
+}
+
+/** An answer with more windows than this, over all its series, nobody could draw; making it would hold up everybody else. */
+const MAX_FIGURES = 200_000
+
+function refuseTooMany(rows: StatsRow[], windows: number): void {
+  const series = new Set(rows.map(({ cycle, group }) => JSON.stringify([cycle, group]))).size
+  if (rows.length <= MAX_FIGURES && series * windows <= MAX_FIGURES) return
+  throw new BadInput(
+    `the answer would have ${series} series of ${windows} windows, and at most ${MAX_FIGURES} windows in all are allowed; ` +
+      'take a longer step, a shorter range, one name, or an attribute with fewer values',
+  )
 }
 
 /** Rows of non-empty windows into whole series, every window in its place. */

@@ -14,8 +14,10 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (result.success) return
-      const problems = result.error.issues.map(({ path, message }) => ({ path: String(path[0]), message }))
-      throw new BadInput(problems.map(({ path, message }) => `${path}: ${message}`).join('; '), { problems })
+      const problems = result.error.issues.map(({ path, message }) => ({ path: String(path[0] ?? ''), message }))
+      throw new BadInput(problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; '), {
+        problems,
+      })
     },
   })
   app.onError((error, context) => answerError(error, context, options.report))
@@ -23,7 +25,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
     const message = `there is no ${context.req.method} ${context.req.path}; see /api/openapi.json`
     return answerError(new BadInput(message, { code: 'not_found' }), context, options.report)
   })
-  app.use(onlyKnownHosts(options.publicUrl))
+  app.use(onlyKnownHosts(options.hosts))
   registerHome(app, options)
   registerHealth(app, options)
   registerStats(app, options)

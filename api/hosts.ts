@@ -6,9 +6,9 @@ import { HTTPException } from 'hono/http-exception'
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
-/** Refuses with 403 what was sent to another host name than loopback's or that of `publicUrl`. */
-export function onlyKnownHosts(publicUrl: string | null): MiddlewareHandler {
-  const known = publicUrl === null ? LOOPBACK : [...LOOPBACK, new URL(publicUrl).hostname]
+/** Refuses with 403 what was sent to another host name than loopback's and these. */
+export function onlyKnownHosts(hosts: string[]): MiddlewareHandler {
+  const known = [...LOOPBACK, ...hosts]
   return async (context, next) => {
     const { hostname } = new URL(context.req.url)
     if (!known.includes(hostname)) {

@@ -4,7 +4,8 @@ import type { Database } from '#storage/client.ts'
 export type ApiOptions = {
   db: Database
   version: string
-  publicUrl: string | null
+  /** Host names it may be asked under, besides those of loopback. */
+  hosts: string[]
   now: () => number
   report: (bug: unknown) => void
 }

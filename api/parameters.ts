@@ -7,6 +7,21 @@ import { BadInput, messageOf } from '#model/errors.ts'
 import { nearest } from '#model/nearest.ts'
 import { parseInstant, type Window } from '#model/windows.ts'
 
+/** The parameters of a route. Another one is a mistake of whoever asks, and named with the nearest that exists. */
+export function parameters<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined
+      return issue.keys.map((key) => unknownParameter(key, Object.keys(shape))).join('; ')
+    },
+  })
+}
+
+function unknownParameter(key: string, known: string[]): string {
+  const meant = nearest(key, known)
+  return `there is no parameter '${key}'${meant ? `; did you mean '${meant}'?` : `, only ${known.join(', ')}`}`
+}
+
 /** The range looked at when a request names none. */
 export const DEFAULT_WINDOW_MS = 86_400_000
 
@@ -32,7 +47,7 @@ function instant(description: string) {
 }
 
 function positiveDuration(text: string): number {
-  const ms = parseDuration(text)
+  const ms = Math.round(parseDuration(text))
   if (ms < 1) throw new BadInput(`'${text}' is too short; 1ms is the least`)
   return ms
 }
@@ -86,12 +101,12 @@ export const where = repeatable(condition).openapi({
 
 /** Conditions on attributes as one record. A key that is asked for twice with two values can never hold. */
 export function toFilter(conditions: (readonly [string, string])[] = []): Record<string, string> {
-  const filter: Record<string, string> = {}
+  const filter = new Map<string, string>()
   for (const [key, value] of conditions) {
-    if (filter[key] !== undefined && filter[key] !== value) throw new BadInput(`where: ${key} cannot have two values`)
-    filter[key] = value
+    if ((filter.get(key) ?? value) !== value) throw new BadInput(`where: ${key} cannot have two values`)
+    filter.set(key, value)
   }
-  return filter
+  return Object.fromEntries(filter)
 }
 
 export const timeRange = {
@@ -106,7 +121,7 @@ export function toRange(
   defaultMs: number,
 ): Window {
   const to = asked.to ?? now
-  const from = asked.from ?? to - defaultMs
+  const from = asked.from ?? Math.max(0, to - defaultMs)
   if (from >= to) {
     const text = (ms: number) => new Date(ms).toISOString()
     throw new BadInput(`from: ${text(from)} is not before to: ${text(to)}`)

@@ -1,7 +1,7 @@
 // What doctor looks at: each check says what it found, and when that is a fault, what to do.
 
 import { statfs } from 'node:fs/promises'
-import { healthAnswer } from '#api/schemas.ts'
+import { errorAnswer, healthAnswer } from '#api/schemas.ts'
 import { formatDuration } from '#model/durations.ts'
 import { messageOf } from '#model/errors.ts'
 import { type Listen, listenUrl } from '#model/listen.ts'
@@ -10,8 +10,9 @@ import { engineInstalled, runningEngine } from '#storage/engine/engine.ts'
 import { isOlder, MINIMUM_VERSION, pendingMigrations } from '#storage/migrate.ts'
 import { readOverview } from '#storage/overview.ts'
 import type { Server } from '#storage/server.ts'
-import type { Config, LoadedConfig } from './config.ts'
+import { configuredServer, type LoadedConfig } from './config.ts'
 import { count } from './output.ts'
+import { ourCommand } from './version.ts'
 
 /** `todo` is the next step for a person; only faults have one. */
 export type Finding = { check: string } & (
@@ -28,19 +29,15 @@ export async function examine(
   url: string | undefined,
   now: number,
 ): Promise<Finding[]> {
-  const server = configuredServer(config) ?? runningEngine(config.data)
+  const configured = configuredServer(config)
   return [
     good('configuration', file ?? 'no cyclewatch.yaml, all defaults'),
     good('Node', process.versions.node),
-    ...(config.clickhouse.url === undefined ? [await checkEnginePackage(), await checkDisk(config.data)] : []),
-    ...(await checkClickHouse(server, config.clickhouse.database, now)),
-    await checkAnswer('ingest', addressOf(config.ingest.listen), '/v1/traces', isIngest),
-    await checkAnswer('API', url ?? addressOf(config.api.listen), '/readyz', isApi),
+    ...(configured === null ? [await checkEnginePackage(), await checkDisk(config.data)] : []),
+    ...(await checkClickHouse(configured ?? runningEngine(config.data), config.clickhouse.database, now)),
+    await checkAnswer('ingest', addressOf(config.ingest.listen), '/v1/traces', judgeIngest),
+    await checkAnswer('API', url ?? addressOf(config.api.listen), '/readyz', judgeApi),
   ]
-}
-
-function configuredServer({ clickhouse }: Config): Server | null {
-  return clickhouse.url === undefined ? null : { ...clickhouse, url: clickhouse.url }
 }
 
 async function checkEnginePackage(): Promise<Finding> {
@@ -64,7 +61,7 @@ async function checkDisk(data: string): Promise<Finding> {
 
 async function checkClickHouse(server: Server | null, database: string, now: number): Promise<Finding[]> {
   if (server === null)
-    return [fault('ClickHouse', 'the embedded engine is not running', "start it with './cyclewatch up'")]
+    return [fault('ClickHouse', 'the embedded engine is not running', `start it with '${ourCommand()} up'`)]
   const db = openDatabase(server, database)
   try {
     const { version, spans, bytes: size, parts, lastCycleAt } = await readOverview(db)
@@ -81,7 +78,7 @@ async function checkClickHouse(server: Server | null, database: string, now: num
       fault(
         'ClickHouse',
         messageOf(error),
-        "start Cyclewatch with './cyclewatch up', or check clickhouse.url, user and password",
+        `start Cyclewatch with '${ourCommand()} up', or check clickhouse.url, user and password`,
       ),
     ]
   } finally {
@@ -93,7 +90,7 @@ async function checkSchema(db: Database): Promise<Finding> {
   const pending = await pendingMigrations(db)
   return pending.length === 0
     ? good('schema', 'up to date')
-    : fault('schema', `${pending.map(({ name }) => name).join(', ')} not applied`, "run './cyclewatch migrate'")
+    : fault('schema', `${pending.map(({ name }) => name).join(', ')} not applied`, `run '${ourCommand()} migrate'`)
 }
 
 function ago(ms: number): string {
@@ -101,6 +98,7 @@ function ago(ms: number): string {
 }
 
 type Answer = { status: number; body: unknown }
+type Verdict = { is: 'ready' } | { is: 'not ready'; why: string } | { is: 'not ours' }
 
 function addressOf(listen: Listen): string | null {
   return listen.port === 0 ? null : listenUrl(listen)
@@ -111,31 +109,47 @@ async function checkAnswer(
   check: string,
   server: string | null,
   path: string,
-  isOurs: (answer: Answer) => boolean,
+  judge: (answer: Answer) => Verdict,
 ): Promise<Finding> {
   if (server === null) return good(check, 'not looked at: it takes any free port, and only `up` says which')
   const url = server + path
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) })
     const body: unknown = await answer.json().catch(() => null)
-    if (isOurs({ status: answer.status, body })) return good(check, `answers at ${url}`)
-    return fault(
-      check,
-      `${url} answers ${answer.status}, not as Cyclewatch does`,
-      `see what listens there, or set ${check.toLowerCase()}.listen`,
-    )
+    return found(check, url, answer.status, judge({ status: answer.status, body }))
   } catch {
-    return fault(check, `nothing answers at ${url}`, "start it with './cyclewatch up'")
+    return fault(check, `nothing answers at ${url}`, `start it with '${ourCommand()} up'`)
+  }
+}
+
+function found(check: string, url: string, status: number, verdict: Verdict): Finding {
+  switch (verdict.is) {
+    case 'ready':
+      return good(check, `answers at ${url}`)
+    case 'not ready':
+      return fault(
+        check,
+        `answers at ${url}, not ready: ${verdict.why}`,
+        `mend its ClickHouse, or run '${ourCommand()} migrate'; the API then goes on by itself`,
+      )
+    case 'not ours':
+      return fault(
+        check,
+        `${url} answers ${status}, not as Cyclewatch does`,
+        `see what listens there, or set ${check.toLowerCase()}.listen`,
+      )
   }
 }
 
 /** A GET is refused there with the status that OTLP/HTTP asks for. */
-function isIngest({ status }: Answer): boolean {
-  return status === 405
+function judgeIngest({ status }: Answer): Verdict {
+  return status === 405 ? { is: 'ready' } : { is: 'not ours' }
 }
 
-function isApi({ body }: Answer): boolean {
-  return healthAnswer.safeParse(body).success
+function judgeApi({ status, body }: Answer): Verdict {
+  if (healthAnswer.safeParse(body).success) return { is: 'ready' }
+  const refusal = errorAnswer.safeParse(body)
+  return refusal.success && status === 503 ? { is: 'not ready', why: refusal.data.error.message } : { is: 'not ours' }
 }
 
 function bytes(amount: number): string {

@@ -3,9 +3,10 @@
 import type { z } from 'zod'
 import { errorAnswer } from '#api/schemas.ts'
 import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
-import { listenUrl } from '#model/listen.ts'
-import { type Config, loadConfig } from './config.ts'
+import { type Listen, listenUrl } from '#model/listen.ts'
+import { loadConfig } from './config.ts'
 import type { GlobalOptions, Io } from './surroundings.ts'
+import { ourCommand } from './version.ts'
 
 /** Query parameters; absent ones are left out, lists repeated. */
 export type Query = Record<string, string | string[] | undefined>
@@ -21,14 +22,14 @@ export async function ask<Schema extends z.ZodType>(
   path: string,
   query: Query = {},
 ): Promise<z.output<Schema>> {
-  const server = serverAt(url, () => loadConfig({ cwd: io.cwd, env: io.env, file: config }).config.api)
+  const server = serverAt(url, () => loadConfig({ cwd: io.cwd, env: io.env, file: config }).config.api.listen)
   const address = new URL(`${server.replace(/\/+$/, '')}${path}`)
   for (const [key, value] of Object.entries(query)) {
     for (const one of [value ?? []].flat()) address.searchParams.append(key, one)
   }
   const answer = await fetch(address).catch((error: Error) => {
     throw new Unavailable(
-      `no Cyclewatch answers at ${server} (${reason(error)}); start one with './cyclewatch up', or name it with --url`,
+      `no Cyclewatch answers at ${server} (${reason(error)}); start one with '${ourCommand()} up', or name it with --url`,
     )
   })
   const body: unknown = await answer.json().catch(() => null)
@@ -38,14 +39,14 @@ export async function ask<Schema extends z.ZodType>(
   return parsed.data
 }
 
-/** Where the API is: as --url says, or else the configuration. Throws BadInput when neither tells. */
-function serverAt(url: string | undefined, configured: () => Config['api']): string {
+/** Where the API is: as --url says, or else where it listens. Throws BadInput when neither tells. */
+function serverAt(url: string | undefined, configured: () => Listen): string {
   if (url !== undefined) return url
-  const { publicUrl, listen } = configured()
-  if (publicUrl === undefined && listen.port === 0) {
+  const listen = configured()
+  if (listen.port === 0) {
     throw new BadInput('api.listen takes any free port, which is not known here; name the address with --url')
   }
-  return publicUrl ?? listenUrl(listen)
+  return listenUrl(listen)
 }
 
 function refusal(server: string, status: number, body: unknown): Error {

@@ -8,6 +8,7 @@ import { ingestConfig } from '#ingest/config.ts'
 import { definitionsConfig } from '#model/definitions.ts'
 import { BadInput, type Problem, Unavailable } from '#model/errors.ts'
 import { storageConfig } from '#storage/config.ts'
+import type { Server } from '#storage/server.ts'
 import { type Path, readYaml, type YamlDocument } from './config/document.ts'
 import { effective } from './config/effective.ts'
 import { readText } from './config/files.ts'
@@ -52,6 +53,11 @@ export function loadConfig({ cwd, env, file }: ConfigSource): LoadedConfig {
     return { file: null, ...parseConfig('', { label, folder: cwd, env }) }
   }
   return { file: path, ...parseConfig(text, { label, folder: dirname(path), env }) }
+}
+
+/** The ClickHouse server of the user's own; null means the embedded engine. */
+export function configuredServer({ clickhouse: { url, user, password } }: Config): Server | null {
+  return url === undefined ? null : { url, user, password }
 }
 
 /** How a text is to be read: its name in messages, the folder its relative paths start from, the environment. */

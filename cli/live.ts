@@ -4,7 +4,9 @@ import type { WindowStats } from '#analysis/stats.ts'
 import { BUCKETS, type Bucket } from '#model/buckets.ts'
 import { formatDuration } from '#model/durations.ts'
 import type { CycleRow } from '#storage/cycles.ts'
+import { harmless } from './harmless.ts'
 import { count, type Look, moment, share, table, tinted } from './output.ts'
+import { ourCommand } from './version.ts'
 
 /** `window` is null until the first cycle has ended; `latest` are the newest cycles. */
 export type LiveState = {
@@ -41,9 +43,9 @@ export function renderLive(state: LiveState, look: Look): string {
     ...(newest ? [table(latest, COLUMNS, look), ''] : []),
     `open  ${tinted('bold', apiUrl, look)}`,
     `send  OTLP traces to ${ingestUrl}/v1/traces`,
-    'try   ./cyclewatch stats',
-    '      ./cyclewatch cycles --sort slowest',
-    `      ./cyclewatch cycle ${newest?.traceId ?? 'TRACE_ID'}`,
+    `try   ${ourCommand()} stats`,
+    `      ${ourCommand()} cycles --sort slowest`,
+    `      ${ourCommand()} cycle ${newest?.traceId ?? 'TRACE_ID'}`,
     'Ctrl-C stops all of it; the data stays',
   ].join('\n')
 }
@@ -59,6 +61,11 @@ export function renderLine({ now, window }: LiveState): string {
   ].map(([name, ms]) => `${name} ${formatDuration(ms as number)}`)
   const parts = BUCKETS.map((bucket) => `${bucket.replace('_', ' ')} ${share(buckets[bucket].share)}`)
   return `${moment(now)}  ${count(window.count)} cycles  ${percentiles.join(', ')}  ${parts.join(', ')}`
+}
+
+/** One line for a moment in which ClickHouse gives no figures. */
+export function renderOutage(now: number, reason: string): string {
+  return `${moment(now)}  no figures just now: ${harmless(reason)}`
 }
 
 function figures({ count: cycles, p50Ms, p95Ms, p99Ms, maxMs, buckets, outcomes }: Filled, look: Look): string[] {

@@ -120,8 +120,8 @@ export function share(fraction: number): string {
   return `${percent.toFixed(percent < 10 ? 2 : 1)}%`
 }
 
-/** A moment (epoch ms) as RFC 3339 in UTC, to the second: `2026-11-22T05:35:00Z`. */
-export function moment(epochMs: number): string {
-  const date = new Date(epochMs)
+/** A moment (epoch ms, or RFC 3339 as the API writes it) as RFC 3339 in UTC, to the second: `2026-11-22T05:35:00Z`. */
+export function moment(time: number | string): string {
+  const date = new Date(time)
   return Number.isNaN(date.getTime()) ? '–' : date.toISOString().replace(/\.\d{3}Z$/, 'Z')
 }

@@ -4,12 +4,13 @@ import { createApi } from '#api/app.ts'
 import { startServer } from '#api/server.ts'
 import { tracesRoute } from '#ingest/routes.ts'
 import { storeOnce } from '#ingest/store.ts'
+import { listenUrl } from '#model/listen.ts'
 import { type Database, openDatabase } from '#storage/client.ts'
 import { writeDefinitions } from '#storage/definitions.ts'
 import { type EngineEvent, startEngine } from '#storage/engine/engine.ts'
 import { migrate } from '#storage/migrate.ts'
 import type { Server } from '#storage/server.ts'
-import type { Config } from './config.ts'
+import { type Config, configuredServer } from './config.ts'
 import { ourPackage } from './version.ts'
 
 /** What the parts say while they run. */
@@ -30,7 +31,7 @@ export async function startProduct(config: Config, tell: (told: Told) => void): 
   await writeDefinitions(db, config.cycles, Date.now())
 
   const { version } = ourPackage()
-  const api = createApi({ db, version, publicUrl: config.api.publicUrl ?? null, now: Date.now, report })
+  const api = createApi({ db, version, hosts: hostsOf(config.api), now: Date.now, report })
   const apiServer = await startServer({ listen: config.api.listen, option: 'api.listen', fetch: api.fetch })
   parts.defer(() => apiServer.stop())
   const traces = tracesRoute({ store: storeOnce(db), maxBodyBytes: config.ingest.maxBodyBytes, onError: report })
@@ -41,13 +42,25 @@ export async function startProduct(config: Config, tell: (told: Told) => void): 
   return { ingestUrl: ingest.url, apiUrl: apiServer.url, clickhouse, db, stop: () => running.disposeAsync() }
 }
 
+/** The names under which the API may be asked: that of its own address, and the public one. */
+function hostsOf({ listen, publicUrl }: Config['api']): string[] {
+  return [listenUrl(listen), publicUrl ?? []].flat().map((url) => new URL(url).hostname)
+}
+
+/** Where a program finds what runs. */
+export function addresses({ ingestUrl, apiUrl, clickhouse }: Product): Record<'ingest' | 'api' | 'clickhouse', string> {
+  return { ingest: ingestUrl, api: apiUrl, clickhouse: clickhouse.url }
+}
+
 async function startClickHouse(
-  { clickhouse, data, engine: { httpPort } }: Config,
+  config: Config,
   tell: (told: Told) => void,
   parts: AsyncDisposableStack,
 ): Promise<Server> {
-  if (clickhouse.url !== undefined) return { ...clickhouse, url: clickhouse.url }
-  const engine = await startEngine({ data, httpPort, tell: (event) => tell({ kind: 'engine', event }) })
+  const configured = configuredServer(config)
+  if (configured) return configured
+  const { httpPort } = config.engine
+  const engine = await startEngine({ data: config.data, httpPort, tell: (event) => tell({ kind: 'engine', event }) })
   parts.defer(() => engine.stop())
   return engine
 }

@@ -39,7 +39,7 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
       },
   }
   try {
-    await buildProgram(io, await loadCommands(argv)).parseAsync([...argv], { from: 'user' })
+    await buildProgram(io, argv, await loadCommands(argv)).parseAsync([...argv], { from: 'user' })
     return code
   } catch (error) {
     return report(error, surroundings)
@@ -60,11 +60,18 @@ function asBadInput({ message }: CommanderError): BadInput {
   return new BadInput(message.replace(/^error: /, ''))
 }
 
-function buildProgram(io: Io, commands: Register[]): Command {
+/** Behind the name of a command `--version` is an option of that command: `cycles --version 1.4.0`. */
+function versionFlags(argv: readonly string[]): string {
+  const isValue = (index: number) => /^--(config|url)$/.test(argv[index - 1] ?? '')
+  const command = argv.findIndex((word, index) => Object.hasOwn(COMMANDS, word) && !isValue(index))
+  return command === -1 || argv.slice(0, command).includes('--version') ? '-V, --version' : '-V'
+}
+
+function buildProgram(io: Io, argv: readonly string[], commands: Register[]): Command {
   const { description, version } = ourPackage()
   const program = new Command('cyclewatch')
     .description(description)
-    .version(version)
+    .version(version, versionFlags(argv))
     .option('--config <file>', 'configuration file (default: cyclewatch.yaml in the working directory)', nonEmpty)
     .option('--json', 'print one JSON document instead of text')
     .option('--url <url>', 'where a running Cyclewatch answers (default: from the configuration)', httpUrl)

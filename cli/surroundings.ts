@@ -3,7 +3,7 @@
 import type { ExitCode } from './exit.ts'
 
 /** A stream for text, and what a command wants to know of it. */
-export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
+export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number }
 
 export type Surroundings = {
   env: Readonly<Record<string, string | undefined>>
@@ -12,6 +12,14 @@ export type Surroundings = {
   stderr: Output
   /** Fires when the user wants an end (Ctrl-C, SIGTERM). Until first called, such a signal simply ends the process. */
   stopSignal(): AbortSignal
+}
+
+/** Resolves when the signal has fired. */
+export function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /** The options every command has. */

@@ -1,4 +1,4 @@
-// Who we are, from package.json.
+// Who we are, from package.json, and what we are called where we stand.
 
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
@@ -12,6 +12,11 @@ export function ourPackage(): z.output<typeof identity> {
     if (found.success) return found.data
   }
   throw new Error('package.json of cyclewatch is not where it should be')
+}
+
+/** The command as a person types it: the launcher in a checkout, which runs TypeScript, or what npm put on the path. */
+export function ourCommand(file = import.meta.filename): string {
+  return file.endsWith('.ts') ? './cyclewatch' : 'cyclewatch'
 }
 
 // dist/ has a package.json of its own, without a version.

@@ -2,7 +2,7 @@
 // choke on, because one bad value makes a receiver refuse the whole batch.
 
 import type { ExportedSpan } from './outlet.ts'
-import { redact } from './redact.ts'
+import { LONGEST_TEXT, redact, redactCut } from './redact.ts'
 
 type Values = Record<string, unknown>
 
@@ -17,7 +17,8 @@ export function clean(span: ExportedSpan): void {
   for (const link of span.links) if (link.attributes) cleanValues(link.attributes as Values)
 }
 
-function cleanValues(values: Values): void {
+/** Changes the values in place, nested ones included. */
+export function cleanValues(values: Values): void {
   for (const key in values) {
     const value = values[key]
     const better = cleanValue(value)
@@ -32,12 +33,14 @@ function cleanValue(value: unknown): unknown {
     const better = value.map(cleanValue)
     return better.some((item, index) => item !== value[index]) ? better : value
   }
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) cleanValues(value as Values)
   return value
 }
 
-/** A lone surrogate is no Unicode text. */
+/** A lone surrogate is no Unicode text. As long as a text may be, it was probably longer before OpenTelemetry cut it. */
 function cleanText(text: string): string {
-  return redact(text.isWellFormed() ? text : text.toWellFormed())
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed()
+  return text.length < LONGEST_TEXT ? redact(wellFormed) : redactCut(wellFormed)
 }
 
 /** NaN and the infinities have no JSON, and whole numbers beyond 2^53 overflow the integer they would be sent as. */

@@ -1,9 +1,17 @@
 // cycle: one run of a job, as the root span of a new trace.
 
-import { context, type Link, trace } from '@opentelemetry/api'
+import { type Attributes, context, type Link, trace } from '@opentelemetry/api'
 import { CYCLE } from '#model/attributes.ts'
 import type { Outcome, StepKind } from '#model/cycles.ts'
-import { type AttributeInput, checkCount, checkFunction, checkName, checkOneOf, setAttribute } from './arguments.ts'
+import {
+  type AttributeInput,
+  attributeSetter,
+  checkFunction,
+  checkName,
+  checkOneOf,
+  setAttribute,
+  setCount,
+} from './arguments.ts'
 import { meanOver } from './concurrency.ts'
 import { outcomeOf, recordFault } from './faults.ts'
 import { fetchIn } from './fetches.ts'
@@ -12,7 +20,7 @@ import type { FetchOptions } from './requests.ts'
 import type { FetchResult } from './responses.ts'
 import { type Step, type StepOptions, stepIn } from './steps.ts'
 import { flushSoon } from './telemetry.ts'
-import { totalAttributes } from './totals.ts'
+import { noTotals, totalAttributes } from './totals.ts'
 import { usageAttributes } from './usage.ts'
 
 const TRIGGERS = ['schedule', 'manual', 'ci'] as const
@@ -32,13 +40,13 @@ export type Run = {
   fetch(url: string | URL, options?: FetchOptions): Promise<FetchResult>
   /** Runs a piece of work as a step. */
   step<T>(name: string, kind: StepKind, fn: (step: Step) => T | PromiseLike<T>, options?: StepOptions): Promise<T>
-  /** How many items the cycle yielded. The last call counts. */
+  /** How many items the cycle yielded, a whole number; anything else is ignored. The last call counts. */
   items(count: number): void
-  /** How many items it should have yielded. */
+  /** How many items it should have yielded, likewise. */
   expect(count: number): void
   /** The cycle's result is kept although something is missing from it. An error that leaves the cycle outweighs it. */
   partial(reason: string): void
-  /** An attribute of the cycle's root span; undefined and null are ignored. */
+  /** An attribute of the cycle's root span; undefined and null are ignored, and so are more than 100 keys. */
   set(key: string, value: AttributeInput): void
 }
 
@@ -71,11 +79,20 @@ export async function cycle<T>(
   }
 }
 
+/** What `close` overwrites: a span full of others' attributes takes no new ones. */
+const PLACES: Attributes = {
+  [CYCLE.outcome]: 'ok' satisfies Outcome,
+  ...totalAttributes(noTotals()),
+  [CYCLE.concurrencyMean]: 0,
+  [CYCLE.cpuMs]: 0,
+  [CYCLE.memoryPeakBytes]: 0,
+}
+
 function open(name: string, trigger: Trigger): Ongoing {
   const tracer = trace.getTracer('cyclewatch')
   const around = trace.getSpanContext(context.active())
   const links: Link[] = around && trace.isSpanContextValid(around) ? [{ context: around }] : []
-  const attributes = { [CYCLE.name]: name, [CYCLE.trigger]: trigger }
+  const attributes = { [CYCLE.name]: name, [CYCLE.trigger]: trigger, ...PLACES }
   return begin(name, tracer, (startTime) => tracer.startSpan(name, { root: true, links, attributes, startTime }))
 }
 
@@ -100,19 +117,12 @@ function runOf(ongoing: Ongoing, becomePartial: () => void): Run {
     traceId: span.spanContext().traceId,
     fetch: (url, options) => fetchIn(ongoing, url, options),
     step: (stepName, kind, fn, options) => stepIn(ongoing, stepName, kind, fn, options),
-    items(count) {
-      checkCount(count, 'items')
-      setAttribute(span, CYCLE.items, count)
-    },
-    expect(count) {
-      checkCount(count, 'expect')
-      setAttribute(span, CYCLE.itemsExpected, count)
-    },
+    items: (count) => setCount(span, CYCLE.items, count, `items of cycle '${name}'`),
+    expect: (count) => setCount(span, CYCLE.itemsExpected, count, `expect of cycle '${name}'`),
     partial(reason) {
-      checkName(reason, 'the reason of a partial cycle')
-      setAttribute(span, 'cycle.partial.reason', reason)
       becomePartial()
+      setAttribute(span, 'cycle.partial.reason', reason || undefined)
     },
-    set: (key, value) => setAttribute(span, key, value),
+    set: attributeSetter(span),
   }
 }

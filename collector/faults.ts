@@ -3,10 +3,10 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Outcome } from '#model/cycles.ts'
 import { messageOf } from '#model/errors.ts'
-import { redact } from './redact.ts'
+import { LONGEST_TEXT, redact, redactCut } from './redact.ts'
 
-/** More of a message or a stack than this helps nobody and fills the queue. */
-const LONGEST = 8_192
+/** What is looked at to show `LONGEST_TEXT` of it: hiding what is secret mostly shortens. */
+const LONGEST_READ = 4 * LONGEST_TEXT
 
 /** The outcome of a cycle that this left: `timeout` for a TimeoutError and for an abort that one caused, else `failed`. */
 export function outcomeOf(thrown: unknown): Outcome {
@@ -38,6 +38,7 @@ export function recordFault(span: Span, thrown: unknown): void {
 }
 
 function shown(text: string): string {
-  const clean = redact(text)
-  return clean.length > LONGEST ? `${clean.slice(0, LONGEST)}…` : clean
+  const isCut = text.length > LONGEST_READ
+  const clean = isCut ? redactCut(text.slice(0, LONGEST_READ)) : redact(text)
+  return isCut || clean.length > LONGEST_TEXT ? `${clean.slice(0, LONGEST_TEXT)}…` : clean
 }

@@ -24,8 +24,8 @@ export type Sent =
 export type Outlet = {
   /** One call at a time. */
   send(spans: ExportedSpan[]): Promise<Sent>
-  /** For a process that exits: blocks for up to `withinMs`, and tells nothing. */
-  sendBlocking(spans: ExportedSpan[], withinMs: number): void
+  /** For a process that exits: sends batch after batch, blocks for up to `withinMs`, and tells nothing. */
+  sendBlocking(batches: ExportedSpan[][], withinMs: number): void
   close(): void
 }
 
@@ -57,10 +57,10 @@ export function createOutlet({ tracesUrl, protocol, headers, timeoutMs }: Settin
       clearTimeout(deadline)
       return sentOf(result, wire)
     },
-    sendBlocking(spans, withinMs) {
+    sendBlocking(batches, withinMs) {
       try {
-        const body = serializer.serializeRequest(spans)
-        if (body) sendBlocking(tracesUrl, { ...headers, 'content-type': type }, body, withinMs)
+        const bodies = batches.map((spans) => serializer.serializeRequest(spans)).filter((body) => body !== undefined)
+        sendBlocking(tracesUrl, { ...headers, 'content-type': type }, bodies, withinMs)
       } catch {
         // The process is ending; there is nobody left to tell.
       }

@@ -34,6 +34,8 @@ export type Queue = {
   flush(patienceMs: number): Promise<void>
   /** Queued and on the way. */
   pending(): ExportedSpan[]
+  /** The same, parted into what was sent already and must go again as it was, and the rest. */
+  batches(): ExportedSpan[][]
   /** Whether the last export failed. */
   isStuck(): boolean
   /** Ends all sending for good. */
@@ -45,8 +47,11 @@ type State = {
   readonly onFailure: (failure: Failure) => void
   readonly limits: QueueLimits
   waiting: ExportedSpan[]
-  /** The batch on the way. */
-  sending: ExportedSpan[]
+  /**
+   * The batch on the way, or the one that failed. It may have arrived all the same, its answer lost, and the receiver
+   * knows a repetition by its body: so it is sent again just as it was, before anything else.
+   */
+  batch: ExportedSpan[]
   underway: Promise<Sent> | undefined
   /** Exports that failed since the last that did not. */
   failures: number
@@ -65,7 +70,7 @@ export function createQueue(outlet: Outlet, onFailure: (failure: Failure) => voi
     onFailure,
     limits,
     waiting: [],
-    sending: [],
+    batch: [],
     underway: undefined,
     failures: 0,
     stored: 0,
@@ -78,11 +83,13 @@ export function createQueue(outlet: Outlet, onFailure: (failure: Failure) => voi
     add: (span) => add(state, span),
     flushSoon: () => flushSoon(state),
     flush: (patienceMs) => drainPatiently(state, patienceMs),
-    pending: () => state.sending.concat(state.waiting),
+    pending: () => state.batch.concat(state.waiting),
+    batches: () => [state.batch, state.waiting].filter((spans) => spans.length > 0),
     isStuck: () => state.failures > 0,
     close() {
       state.closed = true
       clearTimeout(state.timer)
+      state.batch = []
       state.waiting = []
     },
   }
@@ -93,7 +100,7 @@ function add(state: State, span: ExportedSpan): void {
   const { maxSpans, batchSize, delayMs } = state.limits
   clean(span)
   state.waiting.push(span)
-  if (state.waiting.length > maxSpans) {
+  if (state.batch.length + state.waiting.length > maxSpans) {
     const kept = thinned(state.waiting, Math.floor(maxSpans / 8))
     state.onFailure({ message: 'the queue is full', lostSpans: state.waiting.length - kept.length })
     state.waiting = kept
@@ -104,7 +111,7 @@ function add(state: State, span: ExportedSpan): void {
 
 /** After the code that now runs, so that a cycle's result is not held up by encoding its spans. */
 function flushSoon(state: State): void {
-  if (state.soon || state.closed || state.waiting.length === 0) return
+  if (state.soon || state.closed || isEmpty(state)) return
   state.soon = true
   setImmediate(() => {
     state.soon = false
@@ -129,19 +136,23 @@ async function pump(state: State): Promise<void> {
 }
 
 async function drain(state: State): Promise<void> {
-  while (state.underway || (state.waiting.length > 0 && !state.closed)) {
+  while (state.underway || !(state.closed || isEmpty(state))) {
     if ((await sendBatch(state)).state === 'unreachable') return
   }
 }
 
-/** The batch that is on the way already, or else the next. */
+function isEmpty(state: State): boolean {
+  return state.batch.length + state.waiting.length === 0
+}
+
+/** The batch that is on the way already, or else the one that failed, or else the next. */
 function sendBatch(state: State): Promise<Sent> {
   if (state.underway) return state.underway
-  state.sending = state.waiting.splice(0, state.limits.batchSize)
-  state.underway = state.outlet.send(state.sending).then((sent) => {
-    const batch = state.sending
+  if (state.batch.length === 0) state.batch = state.waiting.splice(0, state.limits.batchSize)
+  const { batch } = state
+  state.underway = state.outlet.send(batch).then((sent) => {
     state.underway = undefined
-    state.sending = []
+    if (sent.state !== 'unreachable') state.batch = []
     settle(state, sent, batch)
     return sent
   })
@@ -154,7 +165,6 @@ function settle(state: State, sent: Sent, batch: ExportedSpan[]): void {
     const pause = Math.min(sent.retryAfterMs ?? pauseMs * 2 ** state.failures, longestPauseMs)
     state.failures += 1
     state.pausedUntil = performance.now() + pause
-    state.waiting = batch.concat(state.waiting)
     wakeIn(state, pause)
   } else state.failures = 0
   if (sent.state === 'stored') state.stored += 1

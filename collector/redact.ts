@@ -3,6 +3,9 @@
 
 export const REDACTED = 'REDACTED'
 
+/** The longest text on a span, in UTF-16 units. More of a message or a stack helps nobody and fills the queue. */
+export const LONGEST_TEXT = 8_192
+
 /** Part of a longer name, as in `refresh_token`, `X-Amz-Signature` or `clientSecret`. */
 const TELLING =
   /token|secret|passw|passphrase|pwd|apikey|accesskey|privatekey|signature|credential|session|authoriz|bearer/
@@ -11,7 +14,10 @@ const TELLING_WORDS = new Set(['key', 'auth', 'oauth', 'sig', 'sid', 'jwt', 'otp
 /** Too common inside other names: only the name itself. */
 const TELLING_NAMES = new Set(['code', 'pin'])
 
-const USER_INFO = /([a-z][a-z0-9+.-]*:)?\/\/([^\s/?#'"<>]*)@/gi
+// Texts may be long and hostile. In each pattern a match can begin at a mark only that the run after it excludes, so that
+// no character is looked at from more than one beginning: the time stays in proportion to the length.
+const USER_INFO = /\/\/([^\s/?#'"<>]*)@/g
+const CUT_AUTHORITY = /\/\/[^\s/?#'"<>]*$/
 const PARAMETER = /([?&;#])([^=&;#?\s'"<>]+)=([^&;#\s'"<>]*)/g
 
 /**
@@ -23,6 +29,14 @@ export function redact(text: string): string {
   return anonymous.includes('=') ? anonymous.replace(PARAMETER, hideSecret) : anonymous
 }
 
+/**
+ * `redact` for a text that was cut at its end, as far as anybody knows: an authority there may have lost the `@` that
+ * tells a password from a host, so it is hidden. Half a parameter's value is hidden as a whole one is.
+ */
+export function redactCut(text: string): string {
+  return redact(text.replace(CUT_AUTHORITY, `//${REDACTED}`))
+}
+
 /** Whether a parameter of this name, percent-encoded or not, should never be seen. */
 export function isSecretName(name: string): boolean {
   const plain = decoded(name)
@@ -32,8 +46,8 @@ export function isSecretName(name: string): boolean {
   return words.split(/[^a-z0-9]+/).some((word) => TELLING_WORDS.has(word))
 }
 
-function hideUser(_: string, scheme: string | undefined, user: string): string {
-  return `${scheme ?? ''}//${user.includes(':') ? `${REDACTED}:${REDACTED}` : REDACTED}@`
+function hideUser(_: string, user: string): string {
+  return `//${user.includes(':') ? `${REDACTED}:${REDACTED}` : REDACTED}@`
 }
 
 function hideSecret(whole: string, before: string, name: string, value: string): string {

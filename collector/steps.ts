@@ -4,7 +4,14 @@ import { context, type Span, SpanKind } from '@opentelemetry/api'
 import { CYCLE, STEP } from '#model/attributes.ts'
 import { STEP_KINDS, type StepKind } from '#model/cycles.ts'
 import { BadInput } from '#model/errors.ts'
-import { type AttributeInput, checkFunction, checkName, checkOneOf, setAttribute } from './arguments.ts'
+import {
+  type AttributeInput,
+  attributeSetter,
+  checkFunction,
+  checkName,
+  checkOneOf,
+  setAttribute,
+} from './arguments.ts'
 import { enter, leave } from './concurrency.ts'
 import { errorType, recordFault } from './faults.ts'
 import { inside, type Ongoing, placeIn } from './ongoing.ts'
@@ -20,7 +27,7 @@ export type StepOptions = {
 
 /** What a step's code can say about itself. */
 export type Step = {
-  /** An attribute of the step's span; undefined and null are ignored. */
+  /** An attribute of the step's span; undefined and null are ignored, and so are more than 100 keys. */
   set(key: string, value: AttributeInput): void
   /** A look-up in a step of kind `cache` found what it looked for. Each call counts. */
   hit(): void
@@ -74,7 +81,7 @@ function checkStep(name: unknown, kind: unknown, fn: unknown, reason: unknown): 
 
 function handleOf({ totals }: Ongoing, span: Span): Step {
   return {
-    set: (key, value) => setAttribute(span, key, value),
+    set: attributeSetter(span),
     hit() {
       totals.cacheHits += 1
       setAttribute(span, 'cache.hit', true)

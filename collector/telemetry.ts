@@ -5,11 +5,12 @@ import { context, logs, propagation, SamplingDecision, trace } from '@openteleme
 import { resourceAttributesEnvDetector } from '@opentelemetry/resources'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { BadInput } from '#model/errors.ts'
+import { cleanValues } from './clean.ts'
 import { otelEnvironment } from './environment.ts'
 import { FAREWELL_MS, sayFarewell } from './farewell.ts'
 import { createOutlet } from './outlet.ts'
 import { createQueue, type Queue } from './queue.ts'
-import { redact } from './redact.ts'
+import { LONGEST_TEXT, redact } from './redact.ts'
 import { resolveSettings, type Settings, type TelemetryOptions } from './settings.ts'
 import { troubleReporter } from './trouble.ts'
 
@@ -50,7 +51,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     hasPending: () => queue.pending().length > 0,
     flush: queue.flush,
     // An ingest that was down a moment ago is not worth blocking for.
-    flushBlocking: (withinMs) => queue.isStuck() || outlet.sendBlocking(queue.pending(), withinMs),
+    flushBlocking: (withinMs) => queue.isStuck() || outlet.sendBlocking(queue.batches(), withinMs),
   })
   return {
     endpoint: redact(settings.tracesUrl),
@@ -80,13 +81,13 @@ function isRecordedElsewhere(): boolean {
 /** Empty lists, where the SDK's own defaults would start exporters of metrics and logs. */
 function sdkOptions({ resource }: Settings, queue: Queue): Partial<SdkOptions> {
   return {
-    resourceDetectors: [resourceAttributesEnvDetector, { detect: () => ({ attributes: resource }) }],
+    resourceDetectors: [{ detect: () => ({ attributes: cleanResource(resource) }) }],
     instrumentations: [],
     metricReaders: [],
     logRecordProcessors: [],
     // Every cycle counts: percentiles of a sample would be those of another job.
     sampler: { shouldSample: () => ({ decision: SamplingDecision.RECORD_AND_SAMPLED }), toString: () => 'every cycle' },
-    spanLimits: { attributeValueLengthLimit: 8_192, attributeCountLimit: 128 },
+    spanLimits: { attributeValueLengthLimit: LONGEST_TEXT, attributeCountLimit: 128 },
     spanProcessors: [
       {
         onStart: () => {},
@@ -96,6 +97,13 @@ function sdkOptions({ resource }: Settings, queue: Queue): Partial<SdkOptions> {
       },
     ],
   }
+}
+
+/** With what OTEL_RESOURCE_ATTRIBUTES adds; both may hold a URL with its password. */
+function cleanResource(resource: Settings['resource']): Record<string, unknown> {
+  const attributes: Record<string, unknown> = { ...resourceAttributesEnvDetector.detect().attributes, ...resource }
+  cleanValues(attributes)
+  return attributes
 }
 
 function releaseGlobals(): void {

@@ -24,10 +24,19 @@ export function troubleReporter(onError: (trouble: Trouble) => void, now: () => 
 
 /** A listener that throws is its own trouble, not the job's. */
 function tell(onError: (trouble: Trouble) => void, trouble: Trouble): void {
+  warn('spans could not be delivered', trouble)
   try {
-    diag.warn('cyclewatch: spans could not be delivered', trouble)
     onError(trouble)
   } catch {
     // Nobody is left to tell.
+  }
+}
+
+/** To OpenTelemetry's own log, which is off unless the job or OTEL_LOG_LEVEL set one. Never throws. */
+export function warn(message: string, ...details: unknown[]): void {
+  try {
+    diag.warn(`cyclewatch: ${message}`, ...details)
+  } catch {
+    // The job's logger threw.
   }
 }

@@ -29,7 +29,7 @@ export function accepted({ rejected, reason }: Checked, encoding: Encoding): Res
 export function refused(thrown: unknown, encoding: Encoding): Response {
   if (thrown instanceof BadInput) return failure(HTTP_STATUSES[thrown.code], messageOf(thrown), encoding)
   if (thrown instanceof Unavailable) {
-    return failure(503, `${messageOf(thrown)}; nothing was stored, send it again`, encoding, {
+    return failure(503, `${messageOf(thrown)}; send it again, what was stored of it is not stored twice`, encoding, {
       'Retry-After': RETRY_AFTER,
     })
   }

@@ -1,23 +1,10 @@
 // The section `ingest` of cyclewatch.yaml.
 
 import { z } from 'zod'
-import { messageOf } from '#model/errors.ts'
-import { parseListen } from '#model/listen.ts'
-
-const listen = z
-  .string()
-  .default('127.0.0.1:4318')
-  .transform((text, context) => {
-    try {
-      return parseListen(text)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) })
-      return z.NEVER
-    }
-  })
+import { listenConfig } from '#model/listen.ts'
 
 export const ingestConfig = z.strictObject({
-  listen,
+  listen: listenConfig('127.0.0.1:4318'),
   /** Of a request's body, before and after decompression. The default is the one OTLP recommends. */
   maxBodyBytes: z
     .int()

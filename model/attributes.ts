@@ -45,5 +45,5 @@ const KEYS: Record<string, string> = {
 
 /** The attribute a person means: `version` is `service.version`; what is no short word is an attribute already. */
 export function attributeKey(word: string): string {
-  return KEYS[word] ?? word
+  return Object.hasOwn(KEYS, word) ? (KEYS[word] as string) : word
 }

@@ -1,5 +1,7 @@
 // Errors are sorted by what the caller must do. Whatever is neither of these two is a bug and crashes loudly.
 
+import { inspect } from 'node:util'
+
 /** What was wrong with one piece of input: where it was found and what is allowed there. */
 export type Problem = { path: string; message: string }
 
@@ -27,5 +29,5 @@ export class Unavailable extends Error {
 
 /** The message of anything that was thrown, for a line meant for a person. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
+  return thrown instanceof Error ? thrown.message : typeof thrown === 'string' ? thrown : inspect(thrown)
 }

@@ -1,6 +1,7 @@
 // Where a server listens, as people write it: `127.0.0.1:4318`, `localhost:0`, `[::1]:4318`.
 
-import { BadInput } from './errors.ts'
+import { z } from 'zod'
+import { BadInput, messageOf } from './errors.ts'
 
 /** `host` without brackets; `port` 0 takes any free one. */
 export type Listen = { host: string; port: number }
@@ -15,6 +16,21 @@ export function parseListen(text: string): Listen {
     throw new BadInput(`'${text}' is not host:port; write for example 127.0.0.1:4318, or [::1]:4318 for IPv6`)
   }
   return { host, port: Number(port) }
+}
+
+/** A key `listen` of the configuration: text outside, `Listen` inside. */
+export function listenConfig(byDefault: string) {
+  return z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      try {
+        return parseListen(text)
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: messageOf(error) })
+        return z.NEVER
+      }
+    })
 }
 
 /** The URL of what listens there. */

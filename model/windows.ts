@@ -23,9 +23,13 @@ export function rollingWindows(range: Window, lengthMs: number, stepMs: number):
   })
 }
 
+/** Nanoseconds since 1970 in 64 bits, which is how times are stored, end in April 2262. */
+const LATEST = Date.UTC(2262, 0, 1)
+
 /**
  * Epoch milliseconds of an RFC 3339 time (`2026-11-01T08:00:00Z`, any offset) or of a date alone, which is its first
- * moment in UTC. Throws BadInput for anything else, also for days that do not exist.
+ * moment in UTC. Throws BadInput for anything else, also for days that do not exist and for times that
+ * cannot be stored.
  */
 export function parseInstant(text: string): number {
   const [, day] =
@@ -34,6 +38,7 @@ export function parseInstant(text: string): number {
   if (day === undefined || Number.isNaN(instant) || !isDay(day)) {
     throw new BadInput(`'${text}' is not a time; write 2026-11-01 or 2026-11-01T08:00:00Z`)
   }
+  if (instant < 0 || instant > LATEST) throw new BadInput(`'${text}' is not between 1970 and 2261`)
   return instant
 }
 

@@ -91,7 +91,7 @@ const REFUSED: Record<string, string> = {
 
 function sortError(error: unknown, url: string): unknown {
   if (!(error instanceof ClickHouseError)) {
-    return new Unavailable(`ClickHouse at ${url} cannot be reached: ${reason(error)}`, { cause: error })
+    return new Unavailable(`ClickHouse at ${url} cannot be used: ${reason(error)}`, { cause: error })
   }
   if (REFUSED[error.code]) return new Unavailable(`ClickHouse at ${url} ${REFUSED[error.code]}`, { cause: error })
   if (PASSING.has(error.code)) return new Unavailable(`ClickHouse at ${url}: ${firstLine(error)}`, { cause: error })

@@ -17,6 +17,8 @@ export type StatsQuery = {
   lengthMs: number
   stepMs: number
   windows: number
+  /** At most this many rows. */
+  limit: number
 }
 
 /** Milliseconds; `window` counts from 0, the oldest. `buckets` and `outcomes` are counts in the order of the model. */
@@ -43,6 +45,7 @@ export async function readStats(db: Database, query: StatsQuery): Promise<StatsR
     length: query.lengthMs,
     step: query.stepMs,
     windows: query.windows,
+    limit: query.limit,
   })
 }
 

@@ -5,7 +5,7 @@ import type { Database } from './client.ts'
 
 type DefinitionRow = { name: string; service: string; span: string; fastMs: number; normalMs: number; slowMs: number }
 
-/** Makes the stored definitions equal to these; `now` is epoch milliseconds and must not run backwards. */
+/** Makes the stored definitions equal to these; `now` is epoch milliseconds. A clock that was set back does no harm. */
 export async function writeDefinitions(db: Database, definitions: Definition[], now: number): Promise<void> {
   const stored = await db.read<DefinitionRow>('cycle_definitions')
   const wanted = definitions.map(toRow)
@@ -31,7 +31,8 @@ async function writeRow(db: Database, row: DefinitionRow, deleted: boolean, now:
   await db.run(
     `INSERT INTO cycle_definitions
      SELECT {name:String}, {service:String}, {span:String}, {fastMs:Float64}, {normalMs:Float64}, {slowMs:Float64},
-            {deleted:Bool}, fromUnixTimestamp64Milli({now:Int64}, 'UTC')`,
+            {deleted:Bool},
+            greatest(fromUnixTimestamp64Milli({now:Int64}, 'UTC'), (SELECT max(UpdatedAt) FROM cycle_definitions) + toIntervalMillisecond(1))`,
     { ...row, deleted, now },
   )
 }

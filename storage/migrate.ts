@@ -3,11 +3,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Unavailable } from '#model/errors.ts'
+import { backfill } from './backfill.ts'
 import { type Database, openDatabase } from './client.ts'
 import type { Server } from './server.ts'
 
 /** What has to be done is known by its file name, e.g. `001_traces`. */
 export type Migration = { version: number; name: string; statements: string[] }
+
+/** When this one has been applied, the tables of cycles and steps exist, and know nothing of earlier spans. */
+const FIRST_WITH_CYCLES_AND_STEPS = '004_steps'
 
 /** The oldest ClickHouse that has what the schema and the ingest use. */
 export const MINIMUM_VERSION = '26.3'
@@ -30,6 +34,7 @@ export async function migrate(server: Server, database: string): Promise<string[
     const pending = await pendingMigrations(db)
     for (const migration of pending) {
       for (const statement of migration.statements) await db.run(statement)
+      if (migration.name === FIRST_WITH_CYCLES_AND_STEPS) await backfill(db)
       await db.run('INSERT INTO schema_migrations (Version, Name) VALUES ({version:UInt32}, {name:String})', {
         version: migration.version,
         name: migration.name,

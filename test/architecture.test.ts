@@ -157,14 +157,14 @@ test('no function of the product is longer than 40 lines', () => {
   expect(wrong).toEqual([])
 })
 
-/** Functions as the formatter leaves them: from the line that opens one to the line that closes it at the same indent. */
+const OPENING =
+  /^(\s*)(?:export )?(?:default )?(?:private |static |readonly )*(?:async )?(?:function\*? (\w+)|(?:const )?\w+ = (?:async )?\(.*=> \{$|(?!if|for|while|switch|catch)\w+\([^=]*\)(?:: [^=]+)? \{$)/
+
+/** Functions and methods as the formatter leaves them: from the line that opens one to the line that closes it at the same indent. */
 function functionsOf(text: string): { name: string; lines: number }[] {
   const lines = text.split('\n')
   return lines.flatMap((line, start) => {
-    const [, indent, name] =
-      /^(\s*)(?:export )?(?:default )?(?:async )?(?:function\*? (\w+)|(?:const )?\w+ = (?:async )?\(.*=> \{$)/.exec(
-        line,
-      ) ?? []
+    const [, indent, name] = OPENING.exec(line) ?? []
     if (indent === undefined) return []
     const end = lines.findIndex(
       (other, index) =>

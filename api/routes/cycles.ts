@@ -8,6 +8,7 @@ import type { ApiOptions } from '#api/options.ts'
 import {
   DEFAULT_WINDOW_MS,
   duration,
+  parameters,
   timeRange,
   toFilter,
   toRange,
@@ -33,7 +34,7 @@ const historyRoute = createRoute({
   path: '/api/cycles',
   summary: 'The history of finished cycles',
   request: {
-    query: z.object({
+    query: parameters({
       name: z.string().min(1).optional().openapi({ description: 'a cycle; all when absent' }),
       ...timeRange,
       window: duration('length of the range that ends at `to`; 24h when absent').optional(),

@@ -4,12 +4,12 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Stats, stats } from '#analysis/stats.ts'
 import { STATS_EXAMPLE } from '#api/examples.ts'
 import type { ApiOptions } from '#api/options.ts'
-import { DEFAULT_WINDOW_MS, duration, timeRange, toFilter, toRange, where } from '#api/parameters.ts'
+import { DEFAULT_WINDOW_MS, duration, parameters, timeRange, toFilter, toRange, where } from '#api/parameters.ts'
 import { errorAnswer, type StatsAnswer, statsAnswer } from '#api/schemas.ts'
 import { attributeKey } from '#model/attributes.ts'
 import { BadInput } from '#model/errors.ts'
 
-const query = z.object({
+const query = parameters({
   name: z.string().min(1).optional().openapi({ description: 'a cycle; every cycle, each for itself, when absent' }),
   ...timeRange,
   window: duration('length of the range, or of each window when step is given; 24h when nothing says more').optional(),

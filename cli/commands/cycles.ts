@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { type CycleAnswer, historyAnswer } from '#api/schemas.ts'
 import { ask } from '#cli/client.ts'
 import { GOOD } from '#cli/exit.ts'
-import { type Column, lookOf, print, printJson, table } from '#cli/output.ts'
+import { type Column, lookOf, moment, print, printJson, table } from '#cli/output.ts'
 import { collect, type RangeOptions, withRange } from '#cli/query-options.ts'
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
 import { CYCLE } from '#model/attributes.ts'
@@ -56,7 +56,7 @@ async function run(io: Io, name: string | undefined, options: Options): Promise<
 }
 
 const COLUMNS: Column<CycleAnswer>[] = [
-  { title: 'ended', cell: ({ endedAt }) => endedAt.replace(/\.\d+Z$/, 'Z') },
+  { title: 'ended', cell: ({ endedAt }) => moment(endedAt) },
   { title: 'cycle', cell: ({ cycle }) => cycle },
   { title: 'duration', cell: ({ durationMs }) => formatDuration(durationMs), right: true },
   { title: 'bucket', cell: ({ bucket }) => bucket.replace('_', ' ') },

@@ -3,20 +3,19 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { createLogUpdate } from 'log-update'
 import { history } from '#analysis/history.ts'
 import { stats } from '#analysis/stats.ts'
 import { type Config, loadConfig } from '#cli/config.ts'
 import { type ExitCode, GOOD } from '#cli/exit.ts'
-import { type LiveState, renderLine, renderLive } from '#cli/live.ts'
-import { lookOf, print } from '#cli/output.ts'
-import { type Product, startProduct } from '#cli/product.ts'
+import type { LiveState } from '#cli/live.ts'
+import { lookOf, print, printJson } from '#cli/output.ts'
+import { addresses, type Product, startProduct } from '#cli/product.ts'
 import type { SampleOrder } from '#cli/sample.ts'
-import type { GlobalOptions, Io } from '#cli/surroundings.ts'
+import { type GlobalOptions, type Io, stopped } from '#cli/surroundings.ts'
 import { tellOn } from '#cli/told.ts'
+import { lineView, screenView, type View, watch } from '#cli/watching.ts'
 import { COIN_CYCLE, coinBounds } from '#demo/coins/definition.ts'
 import { Unavailable } from '#model/errors.ts'
 
@@ -35,23 +34,44 @@ export function registerDemo(program: Command, io: Io): void {
     .action(io.action(() => run(io, program.opts<GlobalOptions>())))
 }
 
-async function run(io: Io, { config: file }: GlobalOptions): Promise<ExitCode> {
+async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitCode> {
+  const began = performance.now()
   const stop = io.stopSignal()
   const config = withSample(loadConfig({ cwd: io.cwd, env: io.env, file }).config)
-  const product = await startProduct(config, tellOn(io))
+  const view = json ? null : viewOn(io)
+  const tell = tellOn(io)
+  const product = await startProduct(config, (told) => {
+    view?.clear()
+    tell(told)
+  })
   const sample = startSample({
     endpoint: product.ingestUrl,
     database: join(config.data, 'demo-coins.sqlite'),
     scale: SCALE,
     pauseMs: PAUSE_MS,
   })
+  if (json) printJson(io, { ...addresses(product), readyMs: performance.now() - began })
+  else if (!hasScreen(io)) print(io, `API ${product.apiUrl}, ingest ${product.ingestUrl}; Ctrl-C stops all of it`)
+  const over = new AbortController()
+  const until = AbortSignal.any([stop, over.signal])
   try {
-    await Promise.race([show(io, product, stop), failed(sample, stop)])
+    const shown = view ? watch(view, (now) => observe(product, now), until, Date.now) : stopped(until)
+    await Promise.race([shown, failed(sample, stop)])
   } finally {
+    over.abort()
     await stopSample(sample)
     await product.stop()
   }
   return GOOD
+}
+
+function viewOn(io: Io): View {
+  return hasScreen(io) ? screenView(io, lookOf(io.stdout, io.env), REDRAW_MS) : lineView(io, LINE_EVERY_MS)
+}
+
+/** A terminal without a size says 0 rows, and nothing would be drawn there. */
+function hasScreen({ stdout }: Io): boolean {
+  return stdout.isTTY === true && stdout.rows !== 0
 }
 
 /** The sample's cycles have buckets on its own scale, unless the user defined them. */
@@ -71,8 +91,14 @@ function startSample(order: SampleOrder): ChildProcess {
 }
 
 async function failed(sample: ChildProcess, stop: AbortSignal): Promise<void> {
-  const [code] = await once(sample, 'exit')
-  if (!stop.aborted) throw new Unavailable(`the sample job ended by itself (exit code ${code})`)
+  let reason: string | null = null
+  sample.once('message', (message) => {
+    reason = String(message)
+  })
+  // 'exit' may come before its last message has been read.
+  const [code, signal] = await once(sample, 'close')
+  if (stop.aborted) return
+  throw new Unavailable(`the sample job ended by itself: ${reason ?? (signal === null ? `exit code ${code}` : signal)}`)
 }
 
 /** The job finishes its cycle and sends what it has; then it is gone. */
@@ -85,37 +111,23 @@ async function stopSample(sample: ChildProcess): Promise<void> {
   clearTimeout(late)
 }
 
-/** Redraws on a terminal; elsewhere a line now and then. */
-async function show(io: Io, product: Product, stop: AbortSignal): Promise<void> {
-  const look = lookOf(io.stdout, io.env)
-  const live = look.width === null ? null : createLogUpdate(io.stdout)
-  if (live === null) print(io, `API ${product.apiUrl}, ingest ${product.ingestUrl}; Ctrl-C stops all of it`)
-  while (!stop.aborted) {
-    const state = await observe(product)
-    if (live) live(renderLive(state, look))
-    else print(io, renderLine(state))
-    await delay(live ? REDRAW_MS : LINE_EVERY_MS, undefined, { signal: stop }).catch(() => {})
-  }
-  live?.done()
-}
-
-async function observe({ db, apiUrl, ingestUrl }: Product): Promise<LiveState> {
-  const now = Date.now()
-  const range = { from: now - WINDOW_MS, to: now }
-  const common = { name: COIN_CYCLE, range, where: {} }
-  const never = { by: null, windowMs: null, stepMs: null }
-  const [series] = await stats(db, { ...common, ...never, name: null })
+/** The sample's own cycles: others may run beside it. */
+async function observe({ db, apiUrl, ingestUrl }: Product, now: number): Promise<LiveState> {
+  const state = { now, windowMs: WINDOW_MS, scale: SCALE, apiUrl, ingestUrl }
+  const asked = { range: { from: now - WINDOW_MS, to: now }, where: {} }
+  // Asked of all: before the first has ended, its name would be refused as unknown.
+  const series = await stats(db, { ...asked, name: null, by: null, windowMs: null, stepMs: null })
+  const window = series.find(({ cycle }) => cycle === COIN_CYCLE)?.windows[0]
+  if (!window) return { ...state, window: null, latest: [] }
   const { cycles } = await history(db, {
-    ...{ ...common, name: null },
-    ...{ buckets: [], outcomes: [], slowerThanMs: null, sort: 'newest', limit: 5, after: null },
+    ...asked,
+    name: COIN_CYCLE,
+    buckets: [],
+    outcomes: [],
+    slowerThanMs: null,
+    sort: 'newest',
+    limit: 5,
+    after: null,
   })
-  return {
-    now,
-    windowMs: WINDOW_MS,
-    scale: SCALE,
-    window: series?.windows[0] ?? null,
-    latest: cycles,
-    apiUrl,
-    ingestUrl,
-  }
+  return { ...state, window, latest: cycles }
 }

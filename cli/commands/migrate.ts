@@ -1,7 +1,7 @@
 // cyclewatch migrate
 
 import type { Command } from 'commander'
-import { type Config, loadConfig } from '#cli/config.ts'
+import { type Config, configuredServer, loadConfig } from '#cli/config.ts'
 import { type ExitCode, GOOD } from '#cli/exit.ts'
 import { print, printJson } from '#cli/output.ts'
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
@@ -27,8 +27,10 @@ async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitC
 }
 
 /** The configured server, the engine that `up` runs, or one started for the moment. */
-async function reachClickHouse({ clickhouse, data, engine }: Config): Promise<{ server: Server } & AsyncDisposable> {
-  if (clickhouse.url !== undefined) return { server: { ...clickhouse, url: clickhouse.url }, ...NOTHING_TO_STOP }
+async function reachClickHouse(config: Config): Promise<{ server: Server } & AsyncDisposable> {
+  const configured = configuredServer(config)
+  if (configured) return { server: configured, ...NOTHING_TO_STOP }
+  const { data, engine } = config
   const running = runningEngine(data)
   if (running && (await isAlive(running))) return { server: running, ...NOTHING_TO_STOP }
   const started = await startEngine({ data, httpPort: engine.httpPort })

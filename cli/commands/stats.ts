@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { type StatsAnswer, statsAnswer } from '#api/schemas.ts'
 import { ask } from '#cli/client.ts'
 import { CANNOT_TELL, type ExitCode, GOOD } from '#cli/exit.ts'
-import { type Column, lookOf, print, printJson, share, table } from '#cli/output.ts'
+import { type Column, lookOf, moment, print, printJson, share, table } from '#cli/output.ts'
 import { type RangeOptions, withRange } from '#cli/query-options.ts'
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
 import { BUCKETS } from '#model/buckets.ts'
@@ -55,7 +55,7 @@ function columns(rolling: boolean, by: string | undefined): Column<Row>[] {
   return [
     { title: 'cycle', cell: ({ cycle }) => cycle },
     ...(by === undefined ? [] : [{ title: by, cell: ({ group }: Row) => group || '(none)' }]),
-    ...(rolling ? [{ title: 'window until', cell: ({ window }: Row) => window.to.replace('.000Z', 'Z') }] : []),
+    ...(rolling ? [{ title: 'window until', cell: ({ window }: Row) => moment(window.to) }] : []),
     { title: 'cycles', cell: ({ window }) => window.count },
     duration('p50', ({ p50Ms }) => p50Ms),
     duration('p95', ({ p95Ms }) => p95Ms),

@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import { loadConfig } from '#cli/config.ts'
 import { type ExitCode, GOOD } from '#cli/exit.ts'
 import { print, printJson } from '#cli/output.ts'
-import { type Product, startProduct } from '#cli/product.ts'
-import type { GlobalOptions, Io } from '#cli/surroundings.ts'
+import { addresses, type Product, startProduct } from '#cli/product.ts'
+import { type GlobalOptions, type Io, stopped } from '#cli/surroundings.ts'
 import { tellOn } from '#cli/told.ts'
 import { formatDuration } from '#model/durations.ts'
 
@@ -22,10 +22,9 @@ async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitC
   const { config } = loadConfig({ cwd: io.cwd, env: io.env, file })
   const product = await startProduct(config, tellOn(io))
   const readyMs = performance.now() - began
-  if (json)
-    printJson(io, { ingest: product.ingestUrl, api: product.apiUrl, clickhouse: product.clickhouse.url, readyMs })
+  if (json) printJson(io, { ...addresses(product), readyMs })
   else print(io, greeting(product, config.clickhouse.url === undefined ? config.data : null, readyMs))
-  await aborted(stop)
+  await stopped(stop)
   await product.stop()
   return GOOD
 }
@@ -37,11 +36,4 @@ function greeting({ ingestUrl, apiUrl, clickhouse }: Product, data: string | nul
     `API         ${apiUrl}  open it in a browser to see what it offers`,
     `ready in ${formatDuration(readyMs)}; Ctrl-C stops all of it`,
   ].join('\n')
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -1,13 +1,13 @@
 // What the engine reads when it starts: server settings, and users with no more rights than they need.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
 
 export const ENGINE_USER = 'cyclewatch'
 
-/** Where things lie below the data folder. Only the owner may enter it. */
+/** Where things lie below the data folder. What we make there only the owner may enter. */
 export type EngineFolder = {
   root: string
   store: string
@@ -45,13 +45,10 @@ export function writeEngineFiles(data: string, folder: EngineFolder): string {
 }
 
 function write(data: string, folder: EngineFolder): string {
-  for (const path of [data, folder.root, folder.store]) {
-    makeFolder(path)
-    chmodSync(path, 0o700)
-  }
+  for (const path of [data, folder.root, folder.store]) makeFolder(path)
   if (!existsSync(folder.password)) writeSecret(folder.password, randomBytes(24).toString('base64url'))
   const password = readFileSync(folder.password, 'utf8')
-  writeSecret(folder.config, CONFIG)
+  writeSecret(folder.config, configXml(password))
   writeSecret(folder.users, usersXml(password))
   return password
 }
@@ -68,15 +65,26 @@ function writeSecret(path: string, text: string): void {
 }
 
 // Sized for one machine shared with the jobs it watches. A relative users_config is resolved against this file.
-const CONFIG = `<clickhouse>
+// HTTP answers our user alone, and nobody else at all: a web page can make a browser send requests to loopback, and the
+// user without a password that the engine needs for itself may switch the port off.
+function configXml(password: string): string {
+  const credentials = Buffer.from(`${ENGINE_USER}:${password}`).toString('base64')
+  return `<clickhouse>
   <users_config>users.xml</users_config>
   <logger><level>none</level></logger>
   <mark_cache_size>268435456</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <max_server_memory_usage_to_ram_ratio>0.5</max_server_memory_usage_to_ram_ratio>
   <max_concurrent_queries>100</max_concurrent_queries>
+  <http_handlers>
+    <rule>
+      <headers><Authorization>Basic ${credentials}</Authorization></headers>
+      <handler><type>dynamic_query_handler</type><query_param_name>query</query_param_name></handler>
+    </rule>
+  </http_handlers>
 </clickhouse>
 `
+}
 
 // The engine logs itself in as \`default\` without a password, so that user may only open the port and sleep.
 function usersXml(password: string): string {

@@ -1,3 +1,5 @@
--- The names of all cycles ever seen.
+-- The names of all cycles ever seen or defined.
 -- Index: none; reads the low-cardinality CycleName column alone.
-SELECT DISTINCT CycleName AS name FROM named_roots ORDER BY name
+SELECT DISTINCT CycleName AS name
+FROM (SELECT toString(CycleName) AS CycleName FROM named_roots UNION ALL SELECT CycleName FROM cycle_definitions FINAL WHERE NOT Deleted)
+ORDER BY name

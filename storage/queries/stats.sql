@@ -10,8 +10,8 @@ SELECT
   if({by:String} = '', '', if({by:String} = 'service.name', toString(ServiceName), if({by:String} = 'service.version', toString(ServiceVersion),
     if(mapContains(Attributes, {by:String}), Attributes[{by:String}], ResourceAttributes[{by:String}])))) AS `group`,
   toUInt32({windows:UInt32} - 1 - arrayJoin(range(
-    toUInt32(greatest(0, intDiv(age - length_nano + step_nano - 1, step_nano))),
-    toUInt32(least({windows:UInt32}, intDiv(age + step_nano - 1, step_nano)))))) AS window,
+    toUInt32(if(age > length_nano, intDiv(age - length_nano - 1, step_nano) + 1, 0)),
+    toUInt32(least({windows:UInt32}, intDiv(age - 1, step_nano) + 1))))) AS window,
   toFloat64(count()) AS total,
   quantilesExactInclusive(0.5, 0.95, 0.99)(Duration / 1e6) AS quantiles,
   min(Duration) / 1e6 AS lowest,
@@ -26,3 +26,4 @@ WHERE EndTime >= fromUnixTimestamp64Milli({to:Int64} - {length:Int64} - ({window
   AND (empty({keys:Array(String)}) OR arrayAll((k, v) -> if(mapContains(Attributes, k), Attributes[k], ResourceAttributes[k]) = v, {keys:Array(String)}, {values:Array(String)}))
 GROUP BY cycle, `group`, window
 ORDER BY cycle, `group`, window
+LIMIT {limit:UInt32}

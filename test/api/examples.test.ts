@@ -7,7 +7,7 @@ import { span, traces } from '#test/ingest/otlp.ts'
 
 const { db } = useDatabase()
 const NOW = Date.UTC(2026, 10, 1, 9)
-const api = createApi({ db, version: '0.0.0', publicUrl: null, now: () => NOW, report: (bug) => console.error(bug) })
+const api = createApi({ db, version: '0.0.0', hosts: [], now: () => NOW, report: (bug) => console.error(bug) })
 
 const START = BigInt(Date.UTC(2026, 10, 1, 8)) * 1_000_000n
 const at = (ms: number) => START + BigInt(Math.round(ms * 1e6))

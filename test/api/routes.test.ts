@@ -3,7 +3,9 @@ import { beforeAll, expect, test } from 'vitest'
 import { createApi } from '#api/app.ts'
 import type { ErrorBody } from '#api/errors.ts'
 import type { HistoryAnswer, StatsAnswer } from '#api/schemas.ts'
+import { DEFAULT_BOUNDS } from '#model/buckets.ts'
 import { openDatabase } from '#storage/client.ts'
+import { writeDefinitions } from '#storage/definitions.ts'
 import { insertTraces } from '#storage/spans.ts'
 import { useDatabase } from '#test/database.ts'
 import { type SpanText, span, traces } from '#test/ingest/otlp.ts'
@@ -14,7 +16,7 @@ const bugs: unknown[] = []
 const api = createApi({
   db,
   version: '0.0.0',
-  publicUrl: 'https://cycles.example/',
+  hosts: ['127.0.0.2', 'cycles.example'],
   now: () => NOW,
   report: (bug) => bugs.push(bug),
 })
@@ -91,6 +93,28 @@ const figures = [
     path: '?name=coins&window=15m&step=5m&from=2026-11-01T11:40:00Z',
     expected: [['coins', null, [1, 1, 3, 3]]],
   },
+  { asked: 'a window longer than time', path: '?name=coins&window=110000d', expected: [['coins', null, [5]]] },
+  {
+    asked: 'a range of centuries',
+    path: '?name=coins&from=1970-01-01&to=2261-12-31',
+    expected: [['coins', null, [5]]],
+  },
+  {
+    asked: 'a window of parts of a millisecond',
+    path: '?name=coins&window=86400000.4ms',
+    expected: [['coins', null, [4]]],
+  },
+  {
+    asked: 'a group by an attribute named like a method',
+    path: '?name=coins&by=constructor',
+    expected: [['coins', '', [4]]],
+  },
+  { asked: 'nothing for a condition named like a method', path: '?where=__proto__=x', expected: [] },
+  {
+    asked: 'windows centuries long',
+    path: '?name=coins&window=110000d&step=5m&from=2026-11-01T11:50:00Z',
+    expected: [['coins', null, [4, 5]]],
+  },
   { asked: 'a name nobody used in that window', path: '?name=coins&from=2020-01-01&to=2020-01-02', expected: [] },
 ]
 test.each(figures)('GET /api/stats counts $asked', async ({ path, expected }) => {
@@ -161,6 +185,10 @@ const mistakes = [
   { path: `/api/cycles/${'a'.repeat(32)}`, status: 404, says: 'there are no spans of it' },
   { path: "/api/stats?name='%20OR%201=1%20--", status: 404, says: 'no cycle is named' },
   { path: `/api/stats?name=${huge}`, status: 404, says: 'no cycle is named' },
+  { path: '/api/stats?nmae=coins', status: 400, says: "there is no parameter 'nmae'; did you mean 'name'?" },
+  { path: '/api/cycles?buckets=slow', status: 400, says: "there is no parameter 'buckets'; did you mean 'bucket'?" },
+  { path: '/api/stats?to=9999-12-31', status: 400, says: "to: '9999-12-31' is not between 1970 and 2261" },
+  { path: '/api/stats?from=0001-01-01', status: 400, says: 'is not between 1970 and 2261' },
   { path: '/api/nothing', status: 404, says: 'there is no GET /api/nothing' },
 ]
 test.each(mistakes)('GET $path is answered with $status', async ({ path, status, says }) => {
@@ -170,11 +198,26 @@ test.each(mistakes)('GET $path is answered with $status', async ({ path, status,
   expect(bugs).toEqual([])
 })
 
+test('GET /api/stats knows a cycle that is defined and has not run yet', async () => {
+  await writeDefinitions(db, [{ name: 'planned', bounds: DEFAULT_BOUNDS }], NOW)
+  expect(await ask('/api/stats?name=planned')).toEqual({ status: 200, body: { items: [], cursor: null } })
+})
+
+test('GET /api/stats refuses an answer nobody could draw', async () => {
+  const spans = Array.from({ length: 300 }, (_, n) => cycle(1, 1, `many-${n}`))
+  await insertTraces(db, traces([{ spans }]), 'protobuf', randomUUID())
+  const { status, body } = await ask<ErrorBody>('/api/stats?window=1h&step=4s&from=2026-11-01T11:00:00Z')
+  expect(status).toBe(400)
+  expect(body.error.message).toMatch(/series of 900 windows, and at most 200000 windows in all/)
+})
+
 test('GET / leads a person in a browser to addresses that all answer', async () => {
   const answer = await api.request('/')
   expect(answer.headers.get('content-type')).toBe('text/html; charset=UTF-8')
   expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'")
-  const links = [...(await answer.text()).matchAll(/href="([^"]+)"/g)].map(([, link]) => link as string)
+  const links = [...(await answer.text()).matchAll(/href="([^"]+)"/g)].map(([, link]) =>
+    (link as string).replaceAll('&amp;', '&'),
+  )
   expect(links).toContain('/api/openapi.json')
   for (const link of links) expect([link, (await api.request(link)).status]).toEqual([link, 200])
 })
@@ -183,6 +226,7 @@ test.each([
   ['http://127.0.0.1:4380', 200],
   ['http://localhost:4380', 200],
   ['http://[::1]:4380', 200],
+  ['http://127.0.0.2:4380', 200],
   ['https://cycles.example', 200],
   ['http://evil.example:4380', 403],
 ])('a request sent to %s is answered %i', async (origin, status) => {
@@ -194,7 +238,7 @@ test('answers 503 with a time to come back when ClickHouse is away', async () =>
   const lonely = createApi({
     db: away,
     version: '0.0.0',
-    publicUrl: null,
+    hosts: [],
     now: () => NOW,
     report: (bug) => bugs.push(bug),
   })

@@ -83,5 +83,6 @@ for (const [fraction, shown] of shares) {
 
 test('prints counts with separators and times in UTC', () => {
   expect([count(0), count(1_234_567), count(Number.NaN)]).toEqual(['0', '1,234,567', '–'])
-  expect([moment(1_790_000_000_999), moment(Number.NaN)]).toEqual(['2026-09-21T14:13:20Z', '–'])
+  expect([moment(1_790_000_000_999), moment('2026-09-21T14:13:20.999Z')]).toEqual(Array(2).fill('2026-09-21T14:13:20Z'))
+  expect([moment(Number.NaN), moment('soon')]).toEqual(['–', '–'])
 })

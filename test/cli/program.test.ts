@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { ourCommand } from '#cli/version.ts'
 import { run } from '#test/cli/surroundings.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cyclewatch-program-'))
@@ -29,6 +30,8 @@ const refused = [
     argv: ['--url', 'localhost', 'config', 'check'],
     err: "cyclewatch: option '--url <url>' argument 'localhost' is invalid. Write it as http://localhost:4380.",
   },
+  { argv: ['cycles', '--version'], err: "cyclewatch: option '--version <VERSION>' argument missing" },
+  { argv: ['stats', '--version'], err: "cyclewatch: unknown option '--version'" },
 ]
 for (const { argv, err } of refused) {
   test(`refuses '${argv.join(' ')}' in one line with exit code 64`, async () => {
@@ -53,8 +56,22 @@ for (const argv of [[], ['config']]) {
   })
 }
 
-test('prints its version', async () => {
-  expect((await run(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+for (const argv of [
+  ['--version'],
+  ['-V'],
+  ['--version', 'cycles'],
+  ['--json', '--version', 'cycles', '--version', '1.4.0'],
+  ['--config', 'demo', '--version'],
+  ['cycles', '-V'],
+]) {
+  test(`prints its version for '${argv.join(' ')}'`, async () => {
+    expect(await run(argv)).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' })
+  })
+}
+
+test('calls itself what a person types: the launcher in a checkout, the command of an installed package', () => {
+  expect(ourCommand()).toBe('./cyclewatch')
+  expect(ourCommand('/usr/lib/node_modules/cyclewatch/dist/cli/version.js')).toBe('cyclewatch')
 })
 
 test('takes global options before and after the command', async () => {

@@ -11,7 +11,7 @@ export async function run(argv: string[], given: Partial<Pick<Surroundings, 'cwd
   const [stdout, stderr] = [output(), output()]
   const stopSignal = () => new AbortController().signal
   const code = await runCli(argv, { env: {}, cwd: '/nowhere', stdout, stderr, stopSignal, ...given })
-  return { code, out: text(stdout), err: text(stderr) }
+  return { code, out: written(stdout), err: written(stderr) }
 }
 
 /** A stream that keeps what is written to it. */
@@ -19,8 +19,9 @@ export function output(): PassThrough {
   return new PassThrough({ highWaterMark: 1_000_000 })
 }
 
-// One read gives one chunk.
-function text(stream: PassThrough): string {
+/** What was written to it since the last call. */
+export function written(stream: PassThrough): string {
   const chunk = stream.read()
-  return chunk === null ? '' : String(chunk) + text(stream)
+  // One read gives one chunk.
+  return chunk === null ? '' : String(chunk) + written(stream)
 }

@@ -26,8 +26,6 @@ const refusals: [what: string, call: (run: Run) => unknown, message: string][] =
     (run) => run.step('s', 'db', () => {}, { reason: 'queue' }),
     "step 's' is of kind db; only a wait has a reason",
   ],
-  ['half an item', (run) => run.items(0.5), 'items must be a whole number from 0, not 0.5'],
-  ['fewer than no items', (run) => run.expect(-1), 'expect must be a whole number from 0, not -1'],
   ['an attribute without a key', (run) => run.set('', 1), 'the key of an attribute must not be empty'],
 ]
 

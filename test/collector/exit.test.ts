@@ -73,6 +73,28 @@ test('delivers the cycle whose error ends the process', async () => {
   expect(receiver.spans[0]?.attributes['cycle.outcome']).toBe('failed')
 })
 
+test('repeats what is on the way as it was, and then sends the rest, when the job calls process.exit', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const slow = await startReceiver((_, response) => {
+    if (slow.requests.length > 1) response.end('{}')
+    else arrived.resolve()
+  })
+  const upstream = await serve((_, response) => void arrived.promise.then(() => response.end('x')))
+  const process = job(
+    `await cycle('coins', async (run) => { for (let n = 0; n < 600; n += 1) await run.step('part', 'db', () => {}) })
+    await fetch('${upstream.url}')
+    process.exit(0)`,
+    slow.url,
+  )
+  expect(await ended(process)).toMatchObject({ code: 0, errors: '' })
+  const [first, again, rest] = slow.requests.map((request) => request.body)
+  expect(again === first).toBe(true)
+  expect(rest).toContain('"coins"')
+  expect(new Set(slow.spans.map((span) => span.spanId)).size).toBe(601)
+  expect(slow.requests).toHaveLength(3)
+  await Promise.all([slow.close(), upstream.close()])
+})
+
 test('exits soon when the job calls process.exit and ingest never answers', async () => {
   const silent = await startReceiver(() => {})
   const end = await ended(job(`await cycle('coins', () => {}); say('done'); process.exit(0)`, silent.url))

@@ -55,8 +55,49 @@ test('keeps what could not be delivered and sends it later', async () => {
   expect(queue.pending()).toHaveLength(2)
   add('c')
   await sleep(100)
-  expect(sent).toEqual(['ab', 'abc'])
+  expect(sent).toEqual(['ab', 'ab', 'c'])
   expect(failures).toEqual([{ message: 'nobody there', lostSpans: 0 }])
+})
+
+test('repeats the batch that failed as it was, before anything new, until it is taken', async () => {
+  const { queue, sent, add } = queueOf([DOWN, DOWN, STORED], { batchSize: 4, pauseMs: 1 })
+  add('abc')
+  await queue.flush(1_000)
+  add('dEf')
+  await queue.flush(1_000)
+  add('gh')
+  await queue.flush(1_000)
+  expect(sent).toEqual(['abc', 'abc', 'abc', 'dEfg', 'h'])
+  expect(queue.pending()).toEqual([])
+})
+
+test('repeats the batch that failed by itself when nothing new comes', async () => {
+  const { sent, add, queue } = queueOf([DOWN, STORED], { pauseMs: 20, delayMs: 5 })
+  add('ab')
+  await queue.flush(1_000)
+  await sleep(100)
+  expect(sent).toEqual(['ab', 'ab'])
+})
+
+test('takes nothing out of the batch that failed when the queue is full', async () => {
+  const { queue, sent, failures, add } = queueOf([DOWN, STORED], { maxSpans: 8, batchSize: 3, pauseMs: 60_000 })
+  add('abc')
+  await queue.flush(1_000)
+  add('defgHij')
+  expect(queue.pending().length).toBeLessThanOrEqual(8)
+  expect(failures.map((failure) => failure.lostSpans)).toEqual([0, 1, 1])
+  await queue.flush(1_000)
+  expect(sent).toEqual(['abc', 'abc', 'fgH', 'ij'])
+})
+
+test('parts what is on the way from what waits, for a process that exits', async () => {
+  const { queue, add } = queueOf([STORED], { batchSize: 2 }, 30)
+  add('abc')
+  const flushed = queue.flush(1_000)
+  add('d')
+  expect(queue.batches().map((spans) => spans.map((each) => each.name).join(''))).toEqual(['ab', 'cd'])
+  await flushed
+  expect(queue.batches()).toEqual([])
 })
 
 test('gives up what was refused, and goes on', async () => {

@@ -1,6 +1,8 @@
+import type { Span } from '@opentelemetry/api'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isSecretName, redact } from '#collector/redact.ts'
+import { recordFault } from '#collector/faults.ts'
+import { isSecretName, LONGEST_TEXT, redact, redactCut } from '#collector/redact.ts'
 
 const cases: [what: string, text: string, shown: string][] = [
   ['leaves a plain URL alone', 'https://h.org/coins?page=2&limit=50', 'https://h.org/coins?page=2&limit=50'],
@@ -70,4 +72,61 @@ test('changes nothing when done twice', () => {
       expect(redact(redact(url))).toBe(redact(url))
     }),
   )
+})
+
+// Each a megabyte; looked at from every beginning anew, any of them would take minutes.
+const MEGABYTE = 2 ** 20
+const floods: [what: string, text: string][] = [
+  ['letters and an @', `${'a'.repeat(MEGABYTE)}@`],
+  ['hex digits around an @', `${'0f'.repeat(MEGABYTE / 4)}@${'0f'.repeat(MEGABYTE / 4)}`],
+  ['an endless scheme', `ftp:${'a'.repeat(MEGABYTE)}@`],
+  ['schemes in a row', `${'a:'.repeat(MEGABYTE / 2)}//@`],
+  ['an authority without an end', `//${'a'.repeat(MEGABYTE)} @`],
+  ['slashes', `${'/'.repeat(MEGABYTE)} @`],
+  ['many beginnings of an authority', `${'//a'.repeat(MEGABYTE / 3)} @`],
+  ['many users', '//a@'.repeat(MEGABYTE / 4)],
+  ['many @', `//${'@'.repeat(MEGABYTE)}`],
+  ['a parameter name without an end', `?${'a'.repeat(MEGABYTE)} =`],
+  ['a parameter name of words', `?${'aB-'.repeat(MEGABYTE / 3)}=1`],
+  ['a parameter name of percent signs', `?${'%'.repeat(MEGABYTE)}=1`],
+  ['question marks', `${'?'.repeat(MEGABYTE)}=`],
+  ['equals signs', `?${'='.repeat(MEGABYTE)}`],
+  ['many secrets', '?key=1'.repeat(MEGABYTE / 6)],
+  ['many different parameters', Array.from({ length: 100_000 }, (_, n) => `&p${n}=${n}`).join('')],
+]
+
+for (const [what, text] of floods) {
+  test(`gets through a megabyte of ${what}`, () => {
+    expect(redact(text)).not.toContain('//a@')
+    expect(redactCut(text)).not.toContain('//a@')
+  })
+}
+
+test('hides what a cut left of a password', () => {
+  expect(redactCut('gone: https://ann:s3cr')).toBe('gone: https://REDACTED')
+  expect(redactCut('gone: https://ann:p@ss')).toBe('gone: https://REDACTED')
+  expect(redactCut('gone: https://h.org/a?token=ab')).toBe('gone: https://h.org/a?token=REDACTED')
+  expect(redactCut('gone: https://h.org/a')).toBe('gone: https://h.org/a')
+})
+
+/** The message as a span is told of it. */
+function recorded(message: string): string {
+  let shown = ''
+  const span = { addEvent() {}, setStatus: (status: { message: string }) => (shown = status.message) }
+  recordFault(span as unknown as Span, new Error(message))
+  return shown
+}
+
+test('shows the beginning of an error of a megabyte', () => {
+  expect(recorded(`${'0f'.repeat(MEGABYTE / 2)}@`)).toBe(`${'0f'.repeat(LONGEST_TEXT / 2)}…`)
+})
+
+test('never shows half a password, wherever a long message is cut', () => {
+  // So much of it is secret that hiding it brings the far end into view.
+  const start = `https://h.org/?token=${'x'.repeat(4 * LONGEST_TEXT - 1_000)}`
+  for (let gap = 900; gap < 1_000; gap += 1) {
+    const shown = recorded(`${start}${'x'.repeat(gap)} https://ann:hunter2hunter2@h.org/`)
+    expect(shown).toMatch(/^https:\/\/h\.org\/\?token=REDACTED/)
+    expect(shown).not.toMatch(/hun|ann/)
+  }
 })

@@ -1,6 +1,8 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { newFolder, nothingRunsIn, processesIn, type Started, start, until } from '#test/e2e/processes.ts'
-import { cyclesOf } from '#test/e2e/running.ts'
+import { newFolder, nothingRunsIn, processesIn, run, type Started, start, until } from '#test/e2e/processes.ts'
+import { cyclesOf, enginePid, sendCycle } from '#test/e2e/running.ts'
 
 const PATIENCE_MS = 60_000
 
@@ -61,8 +63,85 @@ test.concurrent(
     process.kill(sample?.pid as number, 'SIGKILL')
     const { code, err } = await watched.ended
     expect(code).toBe(3)
-    expect(err).toMatch(/^cyclewatch: the sample job ended by itself .*\n$/)
+    expect(err).toBe('cyclewatch: the sample job ended by itself: SIGKILL\n')
     expect(processesIn(folder)).toEqual([])
+  },
+  PATIENCE_MS,
+)
+
+test.concurrent(
+  'says in one line why the sample job cannot run',
+  async () => {
+    const folder = newFolder()
+    mkdirSync(join(folder, 'data'))
+    writeFileSync(join(folder, 'data/demo-coins.sqlite'), 'garbage '.repeat(1_000))
+    const { code, err } = await run(folder, ['demo'])
+    expect(code).toBe(3)
+    expect(err).toMatch(/^cyclewatch: the sample job ended by itself: .*demo-coins\.sqlite.*not a database.*\n$/)
+    expect(processesIn(folder)).toEqual([])
+  },
+  PATIENCE_MS,
+)
+
+test.concurrent(
+  'waits while the engine is away, shows figures again, and still ends with 0 at Ctrl-C',
+  async () => {
+    const folder = newFolder()
+    const { process: watched } = await demo(folder)
+    await until(
+      () => {
+        killEngine(folder)
+        return /^20\S+Z {2}no figures just now: .+$/m.test(watched.out())
+      },
+      () => `an outage in ${watched.out()}`,
+    )
+    const before = watched.out().length
+    await until(
+      () => FIGURES.test(watched.out().slice(before)),
+      () => `figures in ${watched.out()}${watched.err()}`,
+    )
+    watched.kill('SIGINT', { group: true })
+    expect(await watched.ended).toMatchObject({ code: 0, signal: null })
+    expect(processesIn(folder)).toEqual([])
+  },
+  PATIENCE_MS,
+)
+
+/** Again and again, so that it is still away at the next look. */
+function killEngine(folder: string): void {
+  try {
+    process.kill(enginePid(folder), 'SIGKILL')
+  } catch {
+    // It is away already, or its new number is being written.
+  }
+}
+
+test.concurrent(
+  'shows the sample alone when another job is recorded beside it, and with --json only the addresses',
+  async () => {
+    const folder = newFolder()
+    const watched = start(folder, ['demo', '--json'], { group: true })
+    const out = await until(
+      () => watched.out().endsWith('}\n') && watched.out(),
+      () => `addresses in ${watched.out()}${watched.err()}`,
+    )
+    const { ingest, api, clickhouse } = JSON.parse(out)
+    expect([ingest, api, clickhouse]).toEqual(Array(3).fill(expect.stringMatching(/^http:/)))
+    for (const name of ['a job', 'another', 'a third']) expect(await sendCycle({ ingest }, name)).toBe(200)
+    const own = await until(
+      async () => {
+        const { length } = await cyclesOf({ api }, '&name=coin-fetcher').catch(() => [])
+        return length > 1 && length
+      },
+      () => `cycles of the sample, ${watched.err()}`,
+    )
+    watched.kill('SIGINT', { group: true })
+    expect(await watched.ended).toEqual({ code: 0, signal: null, out, err: '' })
+
+    const { process: again, counted } = await demo(folder)
+    expect(counted).toBeGreaterThanOrEqual(own)
+    again.kill('SIGINT', { group: true })
+    expect(await again.ended).toMatchObject({ code: 0, err: '' })
   },
   PATIENCE_MS,
 )

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { ErrorBody } from '#api/errors.ts'
 import { ANYWHERE, newFolder, processesIn, run } from '#test/e2e/processes.ts'
 import { stop, up } from '#test/e2e/running.ts'
 
@@ -41,6 +42,18 @@ test.concurrent('says what to do when the configured server is not there, or som
     code: 1,
     out: expect.stringMatching(/^\{\n {2}"findings"/),
   })
+  other.close()
+})
+
+test.concurrent('knows its own API while that is not ready, and says why', async () => {
+  const body: ErrorBody = { error: { code: 'unavailable', message: '2 migrations have not been applied' } }
+  const other = createServer((_, response) => response.writeHead(503).end(JSON.stringify(body))).listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+  const { code, out, err } = await run(newFolder(), ['doctor', '--url', url])
+  expect({ code, err }).toEqual({ code: 1, err: '' })
+  expect(out).toMatch(/^FAULT {2}API +answers at http:\S+\/readyz, not ready: 2 migrations have not been applied$/m)
+  expect(faultsIn(out)).toMatchObject({ API: expect.stringContaining('cyclewatch migrate') })
   other.close()
 })
 

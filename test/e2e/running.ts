@@ -104,7 +104,7 @@ export async function sendCycle(where: Pick<Up, 'ingest'>, name: string, traceId
 /** Asks the embedded ClickHouse as its own user. */
 export async function select<Row>({ folder, clickhouse }: Up, query: string): Promise<Row[]> {
   const password = readFileSync(join(folder, 'data/engine/password'), 'utf8')
-  const headers = { 'x-clickhouse-user': 'cyclewatch', 'x-clickhouse-key': password }
+  const headers = { authorization: `Basic ${btoa(`cyclewatch:${password}`)}` }
   const answer = await fetch(`${clickhouse}/?database=cyclewatch&default_format=JSONEachRow`, {
     method: 'POST',
     body: query,

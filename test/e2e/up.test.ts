@@ -121,5 +121,5 @@ api: { listen: 127.0.0.1:0 }
   await stop(owner)
   const alone = await run(folder, ['up'])
   expect(alone).toMatchObject({ code: 3, out: '' })
-  expect(alone.err).toMatch(/^cyclewatch: ClickHouse at http:\S+ cannot be reached: .*\n$/)
+  expect(alone.err).toMatch(/^cyclewatch: ClickHouse at http:\S+ cannot be used: .*\n$/)
 })

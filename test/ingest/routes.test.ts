@@ -122,7 +122,7 @@ test('answers 503 with Retry-After while the store is unavailable', async () => 
   const answer = await post(tracesJson(ONE))
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
   expect(await answer.text()).toBe(
-    '{"code":14,"message":"ClickHouse at http://x cannot be reached; nothing was stored, send it again"}',
+    '{"code":14,"message":"ClickHouse at http://x cannot be reached; send it again, what was stored of it is not stored twice"}',
   )
   expect(bugs).toEqual([])
 })

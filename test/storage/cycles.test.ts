@@ -245,6 +245,7 @@ describe('windows', () => {
       lengthMs: length * MINUTE,
       stepMs: step * MINUTE,
       windows: count,
+      limit: 100,
     })
     expect(rows.map(({ window, total, quantiles }) => [window, total, quantiles[0]])).toEqual(expected)
   })
@@ -273,4 +274,10 @@ test('a page of the history continues behind the last row whatever arrives in be
   await send([one(5, 9)])
   const next = await readHistory(db, { ...query, after: page.at(-1) ?? null })
   expect([...page, ...next].map(({ durationMs }) => durationMs)).toEqual([3_000, 3_000, 2_000, 1_000])
+})
+
+test('takes a change of the definitions when the clock was set back', async () => {
+  await send([cycleSpans(true).root])
+  await writeDefinitions(db, [{ name: 'coins', bounds: { fastMs: 1, normalMs: 2, slowMs: 3 } }], clock - 3_600_000)
+  expect((await readCycle(db, TRACE_ID))?.bucket).toBe('very_slow')
 })

@@ -40,7 +40,16 @@ const NO_FILTER = { keys: [], values: [] }
 const cases = [
   {
     query: 'stats',
-    parameters: { ...RANGE, ...NO_FILTER, name: 'job-1', by: '', length: 3_600_000, step: 3_600_000, windows: 1 },
+    parameters: {
+      ...RANGE,
+      ...NO_FILTER,
+      name: 'job-1',
+      by: '',
+      length: 3_600_000,
+      step: 3_600_000,
+      windows: 1,
+      limit: 10,
+    },
     uses: ['Partition(toYYYYMM(EndTime))', 'PrimaryKey(CycleName,EndTime)'],
   },
   {
@@ -63,7 +72,7 @@ const cases = [
   {
     query: 'trace_spans',
     parameters: { ...TRACE, limit: 10 },
-    uses: ['Partition(toDate(Timestamp))', 'Skip(idx_trace_id)'],
+    uses: ['Min-Max(Timestamp)', 'Skip(idx_trace_id)'],
   },
 ]
 

@@ -52,27 +52,6 @@ test.each([
   expect(isOlder(found, '26.3')).toBe(older)
 })
 
-test.each([
-  {
-    when: 'nothing listens',
-    server: { ...server, url: 'http://127.0.0.1:9' },
-    says: /http:\/\/127\.0\.0\.1:9 cannot be reached: .*ECONNREFUSED/,
-  },
-  {
-    when: 'the password is wrong',
-    server: { ...server, password: 'wrong' },
-    says: /refuses the user or password \(clickhouse\.user/,
-  },
-  { when: 'the user does not exist', server: { ...server, user: 'nobody' }, says: /refuses the user or password/ },
-])('says so when $when', async ({ server: wrong, says }) => {
-  const broken = openDatabase(wrong, name)
-  await expect(broken.read('server_version')).rejects.toMatchObject({
-    name: 'Unavailable',
-    message: expect.stringMatching(says),
-  })
-  await broken.close()
-})
-
 test('says so when the database has not been made', async () => {
   const missing = openDatabase(server, 'never_made')
   await expect(missing.read('cycle_names')).rejects.toMatchObject({
@@ -80,4 +59,22 @@ test('says so when the database has not been made', async () => {
     message: expect.stringContaining('run migrate'),
   })
   await missing.close()
+})
+
+test('makes cycles and steps of what a Collector had stored before', async () => {
+  const database = `${name}_before`
+  const before = openDatabase(server, database)
+  await migrate(server, database)
+  for (const table of ['root_spans', 'child_spans', 'schema_migrations']) await before.run(`DROP TABLE ${table}`)
+  for (const view of ['root_spans_mv', 'child_spans_mv']) await before.run(`DROP VIEW ${view}`)
+  await before.run(
+    `INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, SpanName, ServiceName, SpanAttributes, Duration)
+     SELECT toDateTime64('2026-01-01 00:00:00', 9, 'UTC') + number * 43200, lower(hex(MD5(toString(intDiv(number, 2))))),
+            lower(hex(sipHash64(number))), if(number % 2 = 0, '', 'p'), 'x', 's', map('cycle.name', 'old'), 1000000 FROM numbers(20)`,
+  )
+  await migrate(server, database)
+  const counted = `SELECT (SELECT count() FROM ${database}.cycles) AS cycles, (SELECT count() FROM ${database}.steps) AS steps`
+  expect(await select(counted)).toEqual([{ cycles: 10, steps: 10 }])
+  await before.run('DROP DATABASE {database:Identifier}', { database })
+  await before.close()
 })

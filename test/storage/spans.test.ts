@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { readSpans } from '#storage/cycles.ts'
 import { type Encoding, insertTraces } from '#storage/spans.ts'
 import { useDatabase } from '#test/database.ts'
 import { type Sent, SPAN_ID, START, span, TRACE_ID, traces, tracesJson } from '#test/ingest/otlp.ts'
@@ -171,8 +172,8 @@ describe.each(['protobuf', 'json'] as const)('an OTLP body in %s', (encoding) =>
     expect(await select('SELECT count() AS spans FROM otel_traces')).toEqual([{ spans: 1 }])
   })
 
-  test('is refused as bad input when its spans lie on more than a hundred days', async () => {
-    const far = Array.from({ length: 101 }, (_, day) =>
+  test('is refused as bad input when its spans lie on more than a thousand days', async () => {
+    const far = Array.from({ length: 1_001 }, (_, day) =>
       span({ startNano: BigInt(day) * 86_400_000_000_000n, endNano: START }),
     )
     await expect(send([{ spans: far }], encoding)).rejects.toMatchObject({ name: 'BadInput' })
@@ -200,4 +201,25 @@ test.each([
     .replace('"0"', written)
   await insertTraces(db, Buffer.from(body), 'json', randomUUID())
   expect(await spans()).toMatchObject([{ SpanAttributes: { n: shown } }])
+})
+
+test('a span with a clock in 2200 is found by its trace', async () => {
+  const late = span({ startNano: 7_258_118_400_000_000_000n, endNano: 7_258_118_400_000_000_005n })
+  await send([{ spans: [late, span({ spanId: '1111111111111111' })] }], 'protobuf')
+  expect((await readSpans(db, TRACE_ID, 10)).map(({ spanId }) => spanId)).toEqual(['1111111111111111', SPAN_ID])
+})
+
+test.each([
+  {
+    when: 'cannot keep up',
+    cause: 'ALTER TABLE otel_traces MODIFY SETTING parts_to_throw_insert = 1',
+    mend: 'ALTER TABLE otel_traces RESET SETTING parts_to_throw_insert',
+  },
+  { when: 'lost a table', cause: 'RENAME TABLE otlp_spans TO elsewhere', mend: 'RENAME TABLE elsewhere TO otlp_spans' },
+])('a good body is to be sent again, not given up, when ClickHouse $when', async ({ cause, mend }) => {
+  await send(FULL, 'json')
+  await db.run(cause)
+  await expect(send(FULL, 'json')).rejects.toMatchObject({ name: 'Unavailable' })
+  await db.run(mend)
+  await send(FULL, 'json')
 })
