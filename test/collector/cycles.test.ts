@@ -87,7 +87,6 @@ test('records the totals of its steps', async () => {
   })
   expect(attributes['cycle.db_ms']).toBeGreaterThanOrEqual(18)
   expect(attributes['cycle.wait_ms']).toBeGreaterThanOrEqual(9)
-  expect(attributes['cycle.wait_ms']).toBeLessThan(attributes['cycle.db_ms'] as number)
   expect(attributes['cycle.cpu_ms']).toBeGreaterThan(0)
   expect(attributes['cycle.memory.peak_bytes']).toBeGreaterThan(10_000_000)
 })

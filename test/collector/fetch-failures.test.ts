@@ -51,7 +51,7 @@ test('says that the answer broke off', async () => {
     'http.response.body.size': 9,
     'error.type': 'ECONNRESET',
   })
-  expect(phases(span).download).toBeGreaterThan(20)
+  expect(phases(span).download).toBeGreaterThan(0)
 })
 
 test('says that the answer is not HTTP', async () => {
