@@ -113,21 +113,18 @@ async function stopSample(sample: ChildProcess): Promise<void> {
 
 /** The sample's own cycles: others may run beside it. */
 async function observe({ db, apiUrl, ingestUrl }: Product, now: number): Promise<LiveState> {
-  const state = { now, windowMs: WINDOW_MS, scale: SCALE, apiUrl, ingestUrl }
-  const asked = { range: { from: now - WINDOW_MS, to: now }, where: {} }
-  // Asked of all: before the first has ended, its name would be refused as unknown.
-  const series = await stats(db, { ...asked, name: null, by: null, windowMs: null, stepMs: null })
-  const window = series.find(({ cycle }) => cycle === COIN_CYCLE)?.windows[0]
-  if (!window) return { ...state, window: null, latest: [] }
-  const { cycles } = await history(db, {
-    ...asked,
-    name: COIN_CYCLE,
-    buckets: [],
-    outcomes: [],
-    slowerThanMs: null,
-    sort: 'newest',
-    limit: 5,
-    after: null,
-  })
-  return { ...state, window, latest: cycles }
+  const asked = { name: COIN_CYCLE, range: { from: now - WINDOW_MS, to: now }, where: {} }
+  const [[series], { cycles }] = await Promise.all([
+    stats(db, { ...asked, by: null, windowMs: null, stepMs: null }),
+    history(db, { ...asked, buckets: [], outcomes: [], slowerThanMs: null, sort: 'newest', limit: 5, after: null }),
+  ])
+  return {
+    now,
+    windowMs: WINDOW_MS,
+    scale: SCALE,
+    window: series?.windows[0] ?? null,
+    latest: cycles,
+    apiUrl,
+    ingestUrl,
+  }
 }
