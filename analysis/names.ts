@@ -10,7 +10,11 @@ export async function refuseUnknownName(db: Database, name: string): Promise<voi
   const names = await readCycleNames(db)
   if (names.includes(name)) return
   const close = nearest(name, names)
-  const hint = close ? `did you mean '${close}'?` : names.length > 0 ? `known are ${names.slice(0, 5).join(', ')}` : ''
+  const hint = close
+    ? `did you mean '${close}'?`
+    : names.length > 0
+      ? `known are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`
+      : ''
   throw new BadInput(`no cycle is named '${name}'${hint ? `; ${hint}` : '; no cycle has been recorded yet'}`, {
     code: 'not_found',
   })

@@ -27,7 +27,7 @@ export const DEFAULT_WINDOW_MS = 86_400_000
 
 /** A parser that throws BadInput, as a zod transform whose problem names the parameter. */
 function parsedBy<Value>(parse: (text: string) => Value) {
-  return z.string().transform((text, context) => {
+  return z.string({ error: 'must be given once' }).transform((text, context) => {
     try {
       return parse(text)
     } catch (error) {

@@ -1,6 +1,6 @@
 // What doctor looks at: each check says what it found, and when that is a fault, what to do.
 
-import { statfs } from 'node:fs/promises'
+import { access, constants, statfs } from 'node:fs/promises'
 import { errorAnswer, healthAnswer } from '#api/schemas.ts'
 import { formatDuration } from '#model/durations.ts'
 import { messageOf } from '#model/errors.ts'
@@ -49,10 +49,18 @@ async function checkEnginePackage(): Promise<Finding> {
 /** ClickHouse needs room to merge what it has; below this it starts to fail. */
 const LEAST_FREE_BYTES = 2e9
 
+function writable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
 async function checkDisk(data: string): Promise<Finding> {
   const disk = await statfs(data).catch(() => null)
   if (disk === null) return good('data folder', `${data} does not exist yet; the first start makes it`)
   const free = disk.bavail * disk.bsize
+  if (!(await writable(data))) return fault('data folder', `${data} cannot be written`, 'set data to another folder')
   const says = `${data} has ${bytes(free)} free`
   return free < LEAST_FREE_BYTES
     ? fault('data folder', says, `free some space, or set data to a folder with more than ${bytes(LEAST_FREE_BYTES)}`)

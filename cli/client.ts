@@ -53,7 +53,15 @@ function refusal(server: string, status: number, body: unknown): Error {
   const said = errorAnswer.safeParse(body)
   if (!said.success) return new Unavailable(`${server} answered ${status}; is it a Cyclewatch?`)
   const { message } = said.data.error
-  return status < 500 ? new BadInput(message) : new Unavailable(message)
+  return status < 500 ? new BadInput(asOption(message)) : new Unavailable(message)
+}
+
+/** The API names its parameter `slowerThan`, which is the option --slower-than here. */
+function asOption(message: string): string {
+  return message.replace(
+    /^([a-z]+[A-Z][A-Za-z]*): /,
+    (_, key: string) => `${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: `,
+  )
 }
 
 // What fetch itself says is only "fetch failed".

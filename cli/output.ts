@@ -28,29 +28,46 @@ export function printJson(io: Pick<Surroundings, 'stdout'>, document: unknown): 
   print(io, JSON.stringify(document, null, 2))
 }
 
-/** A column: its title, and what it shows of a row. Numbers stand right; text does when `right` says so. */
-export type Column<Row> = { title: string; cell: (row: Row) => string | number | null; right?: boolean }
+/**
+ * A column: its title, and what it shows of a row. Numbers stand right; text does when `right` says so. Where the terminal
+ * is too narrow, columns with `drop` are left out, the lowest number first, and then text with `cut` is shortened;
+ * everything else stays whole, because half a figure or half an id is none.
+ */
+export type Column<Row> = {
+  title: string
+  cell: (row: Row) => string | number | null
+  right?: boolean
+  drop?: number
+  cut?: boolean
+}
 
-/** A table without borders. Hostile text in it is made harmless; on a terminal it is cut to the width. */
+/** A column with its cells as they are shown, title first. */
+type Drawn<Row> = { column: Column<Row>; texts: string[]; width: number; right: boolean }
+
+/** A table without borders. Hostile text in it is made harmless; on a terminal it is fitted to the width. */
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[], look: Look): string {
-  const values = rows.map((row) => columns.map(({ cell }) => cell(row)))
-  const cells = values.map((row) => row.map(cellText))
-  const titles = columns.map(({ title }) => title)
-  const widths = columns.map((_, index) => Math.max(...[titles, ...cells].map((row) => displayWidth(row[index] ?? ''))))
-  const numeric = columns.map((_, index) => values.length > 0 && values.every((row) => typeof row[index] === 'number'))
-  const drawn = new Table({
-    head: titles,
-    colWidths: look.width === null ? widths : fitted(widths, look.width),
-    colAligns: columns.map(({ right }, index) => ((right ?? numeric[index]) ? 'right' : 'left')),
+  const all = columns.map((column) => drawnColumn(rows, column))
+  const drawn = look.width === null ? all : cutToFit(dropToFit(all, look.width), look.width)
+  const text = new Table({
+    head: drawn.map(({ texts }) => texts[0] ?? ''),
+    colWidths: drawn.map(({ width }) => width),
+    colAligns: drawn.map(({ right }) => (right ? 'right' : 'left')),
     chars: NO_BORDERS,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   })
-  drawn.push(...cells)
-  const [head = '', ...body] = drawn
+  text.push(...rows.map((_, row) => drawn.map(({ texts }) => texts[row + 1] ?? '')))
+  const [head = '', ...body] = text
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
   return [tinted('dim', head, look), ...body].join('\n')
+}
+
+function drawnColumn<Row>(rows: readonly Row[], column: Column<Row>): Drawn<Row> {
+  const values = rows.map(column.cell)
+  const texts = [column.title, ...values.map(cellText)]
+  const numeric = values.length > 0 && values.every((value) => typeof value === 'number')
+  return { column, texts, width: Math.max(...texts.map(displayWidth)), right: column.right ?? numeric }
 }
 
 /** Text in a style of node:util where colours are allowed, plain elsewhere. */
@@ -82,18 +99,32 @@ function cellText(value: string | number | null): string {
   return typeof value === 'number' ? count(value) : harmless(value)
 }
 
-const NARROWEST = 6
+/** A name shorter than this could be any. */
+const NARROWEST = 12
 
-/** Takes from the widest column, again and again, until the table fits or nothing can give any more. */
-function fitted(widths: readonly number[], room: number): number[] {
-  const fit = [...widths]
-  const total = () => fit.reduce((sum, width) => sum + width, GAP.length * (fit.length - 1))
-  while (total() > room) {
-    const widest = Math.max(...fit)
-    if (widest <= NARROWEST) break
-    fit[fit.indexOf(widest)] = widest - 1
-  }
-  return fit
+function tooWide(drawn: Drawn<never>[], room: number): number {
+  return drawn.reduce((sum, { width }) => sum + width, GAP.length * (drawn.length - 1)) - room
+}
+
+function dropToFit<Row>(drawn: Drawn<Row>[], room: number): Drawn<Row>[] {
+  const droppable = drawn.filter(({ column }) => column.drop !== undefined)
+  const [first] = droppable.sort((a, b) => (a.column.drop ?? 0) - (b.column.drop ?? 0))
+  if (!first || tooWide(drawn, room) <= 0) return drawn
+  return dropToFit(
+    drawn.filter((column) => column !== first),
+    room,
+  )
+}
+
+function cutToFit<Row>(drawn: Drawn<Row>[], room: number): Drawn<Row>[] {
+  const excess = tooWide(drawn, room)
+  const [widest] = drawn
+    .filter(({ column, width }) => column.cut && width > NARROWEST)
+    .sort((a, b) => b.width - a.width)
+  if (!widest || excess <= 0) return drawn
+  return drawn.map((column) =>
+    column === widest ? { ...column, width: Math.max(NARROWEST, column.width - excess) } : column,
+  )
 }
 
 // East Asian scripts and emoji take two places. Rather too wide than too narrow: then a column only has more air.

@@ -1,6 +1,7 @@
 // Options of the commands that look at cycles. Their values are checked by the API, which knows what is allowed.
 
 import type { Command } from 'commander'
+import { harmless } from './harmless.ts'
 
 export type RangeOptions = { from?: string; to?: string; window?: string; where?: string[] }
 
@@ -16,4 +17,12 @@ export function withRange(command: Command): Command {
 /** For an option that may be given several times. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
+}
+
+/** What to say when nothing was found: where was looked, and what may help. */
+export function nothingFound({ from, to, window, where = [] }: RangeOptions): string {
+  const range =
+    from === undefined ? `in the ${window ?? '24h'} before ${to ?? 'now'}` : `between ${from} and ${to ?? 'now'}`
+  const conditions = where.length > 0 ? ` with ${where.join(' and ')}` : ''
+  return harmless(`no such cycle ended ${range}${conditions}; --window 30d looks further back`)
 }

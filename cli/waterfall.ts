@@ -64,7 +64,7 @@ function bars(spans: Span[], look: Look): string[] {
     to: Math.max(...spans.map(({ startMs, durationMs }) => startMs + durationMs)),
     width,
   }
-  return spans.map((span, row) => {
+  return spans.flatMap((span, row) => {
     const drawn = tinted(colourOf(span), bar(span, axis), look)
     const columns = [
       cut(labels[row] ?? '', labelWidth),
@@ -72,7 +72,10 @@ function bars(spans: Span[], look: Look): string[] {
       (durations[row] ?? '').padStart(widest(durations)),
       cut(notes[row] ?? '', noteWidth),
     ]
-    return columns.join('  ').trimEnd()
+    const line = columns.join('  ').trimEnd()
+    // The root's message stands in the head already.
+    const hasReason = span.status === 'Error' && span.message !== '' && span.parent !== 'none'
+    return hasReason ? [line, failure(span, room, look)] : [line]
   })
 }
 
@@ -84,17 +87,25 @@ export function bar({ startMs, durationMs }: Pick<Span, 'startMs' | 'durationMs'
   return `${'·'.repeat(left)}${'█'.repeat(length)}${'·'.repeat(width - left - length)}`
 }
 
-function label({ depth, name, parent }: Span): string {
-  return `${'  '.repeat(Math.min(depth, 12))}${harmless(name)}${parent === 'missing' ? ' (parent missing)' : ''}`
+/** Why a span failed, on a line of its own: beside the bar there is no room for it. */
+function failure({ depth, message }: Span, room: number, look: Look): string {
+  const indent = '  '.repeat(Math.min(depth, 12) + 1)
+  return tinted('red', `${indent}${cut(harmless(message), room - indent.length).trimEnd()}`, look)
+}
+
+function label({ depth, name, parent, attributes }: Span): string {
+  const url = URL.parse(attributes['url.full'] ?? '')
+  const what = url && name === attributes['http.request.method'] ? `${name} ${url.pathname}` : name
+  return `${'  '.repeat(Math.min(depth, 12))}${harmless(what)}${parent === 'missing' ? ' (parent missing)' : ''}`
 }
 
 /** What tells one step from another at a glance. */
-function note({ kind, attributes, status, message }: Span): string {
+function note({ kind, attributes }: Span): string {
   const host = attributes['server.address']
   const details =
     kind === 'wait'
       ? [attributes['wait.reason']]
-      : [attributes['http.response.status_code'], host, attributes['db.system.name'], status === 'Error' ? message : '']
+      : [attributes['http.response.status_code'], host, attributes['db.system.name']]
   return harmless([kind, ...details].filter(Boolean).join(' '))
 }
 

@@ -2,11 +2,13 @@
 
 import { distance } from 'fastest-levenshtein'
 
-/** The candidate closest to `word`, or null when none is close enough to be a slip of the fingers. */
+/** The candidate closest to `word`, or that contains it; null when none could be meant. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   const ranked = candidates
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits)
   const best = ranked[0]
-  return best && best.edits <= Math.max(2, Math.floor(word.length / 3)) ? best.candidate : null
+  if (best && best.edits <= Math.max(2, Math.floor(word.length / 3))) return best.candidate
+  const whole = candidates.find((candidate) => candidate.toLowerCase().includes(word.toLowerCase()))
+  return word.length >= 3 && whole !== undefined ? whole : null
 }

@@ -25,7 +25,7 @@ const SEND_TIMEOUT_MS = 9_000
 
 const SETTINGS: ClickHouseSettings = {
   output_format_json_quote_64bit_integers: 1,
-  max_execution_time: 60,
+  max_execution_time: 30,
   cancel_http_readonly_queries_on_client_close: 1,
   async_insert: 0,
 }
@@ -38,7 +38,7 @@ export function openDatabase(server: Server, database: string): Database {
     password: server.password,
     database,
     application: 'cyclewatch',
-    request_timeout: 65_000,
+    request_timeout: 35_000,
     log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: SETTINGS,
   })
@@ -91,11 +91,17 @@ const REFUSED: Record<string, string> = {
 
 function sortError(error: unknown, url: string): unknown {
   if (!(error instanceof ClickHouseError)) {
-    return new Unavailable(`ClickHouse at ${url} cannot be used: ${reason(error)}`, { cause: error })
+    return new Unavailable(`ClickHouse at ${url} ${describe(error)}`, { cause: error })
   }
   if (REFUSED[error.code]) return new Unavailable(`ClickHouse at ${url} ${REFUSED[error.code]}`, { cause: error })
   if (PASSING.has(error.code)) return new Unavailable(`ClickHouse at ${url}: ${firstLine(error)}`, { cause: error })
   return error
+}
+
+// An embedded engine answers so to everybody but its own user.
+function describe(error: unknown): string {
+  const why = reason(error)
+  return why.startsWith('There is no handle') ? (REFUSED['516'] as string) : `cannot be used: ${why}`
 }
 
 // A refused connection to a name with two addresses is an AggregateError without a message.

@@ -5,7 +5,7 @@ import { type CycleAnswer, historyAnswer } from '#api/schemas.ts'
 import { ask } from '#cli/client.ts'
 import { GOOD } from '#cli/exit.ts'
 import { type Column, lookOf, moment, print, printJson, table } from '#cli/output.ts'
-import { collect, type RangeOptions, withRange } from '#cli/query-options.ts'
+import { collect, nothingFound, type RangeOptions, withRange } from '#cli/query-options.ts'
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
 import { CYCLE } from '#model/attributes.ts'
 import { BUCKETS } from '#model/buckets.ts'
@@ -47,7 +47,7 @@ async function run(io: Io, name: string | undefined, options: Options): Promise<
   if (options.json) {
     printJson(io, answer)
   } else if (answer.items.length === 0) {
-    print(io, 'no such cycle ended in that time')
+    print(io, nothingFound({ ...options, where: conditions }))
   } else {
     print(io, table(answer.items, COLUMNS, lookOf(io.stdout, io.env)))
     if (answer.cursor) io.stderr.write(`more with --cursor ${answer.cursor}\n`)
@@ -57,12 +57,12 @@ async function run(io: Io, name: string | undefined, options: Options): Promise<
 
 const COLUMNS: Column<CycleAnswer>[] = [
   { title: 'ended', cell: ({ endedAt }) => moment(endedAt) },
-  { title: 'cycle', cell: ({ cycle }) => cycle },
+  { title: 'cycle', cell: ({ cycle }) => cycle, cut: true },
   { title: 'duration', cell: ({ durationMs }) => formatDuration(durationMs), right: true },
-  { title: 'bucket', cell: ({ bucket }) => bucket.replace('_', ' ') },
-  { title: 'outcome', cell: ({ outcome }) => outcome },
-  { title: 'version', cell: ({ version }) => version },
-  { title: 'items', cell: ({ attributes }) => attributes[CYCLE.items] ?? null, right: true },
-  { title: 'calls', cell: ({ attributes }) => attributes[CYCLE.calls] ?? null, right: true },
+  { title: 'bucket', cell: ({ bucket }) => bucket.replace('_', ' '), drop: 5 },
+  { title: 'outcome', cell: ({ outcome }) => outcome, drop: 4 },
+  { title: 'version', cell: ({ version }) => version, drop: 3 },
+  { title: 'items', cell: ({ attributes }) => attributes[CYCLE.items] ?? null, right: true, drop: 1 },
+  { title: 'calls', cell: ({ attributes }) => attributes[CYCLE.calls] ?? null, right: true, drop: 2 },
   { title: 'trace', cell: ({ traceId }) => traceId },
 ]

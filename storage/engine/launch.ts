@@ -53,7 +53,7 @@ function watchExit(child: ChildProcess): Promise<string> {
     stderr = (stderr + text).slice(-8_192)
   })
   return once(child, 'exit').then(
-    () => stderr,
+    ([code, signal]) => stderr || (signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`),
     (error: Error) => error.message,
   )
 }

@@ -35,7 +35,11 @@ for (const option of [['--version', '1.4.0'], ['--version=1.4.0']]) {
   test(`filters by version for 'cycles ${option.join(' ')}'`, async () => {
     await using server = await api(NOTHING)
     const argv = ['cycles', 'coins', ...option, '--where', 'host=a', '--url', server.url]
-    expect(await run(argv)).toEqual({ code: 0, out: 'no such cycle ended in that time\n', err: '' })
+    expect(await run(argv)).toEqual({
+      code: 0,
+      out: 'no such cycle ended in the 24h before now with host=a and version=1.4.0; --window 30d looks further back\n',
+      err: '',
+    })
     expect(server.asked.map(({ pathname, searchParams }) => [pathname, ...searchParams])).toEqual([
       ['/api/cycles', ['name', 'coins'], ['where', 'host=a'], ['where', 'version=1.4.0']],
     ])

@@ -6,8 +6,8 @@ import { output } from '#test/cli/surroundings.ts'
 const PLAIN: Look = { colour: false, width: null }
 type Row = { name: string; cycles: number; p95: string | null }
 const COLUMNS = [
-  { title: 'name', cell: ({ name }: Row) => name },
-  { title: 'cycles', cell: ({ cycles }: Row) => cycles },
+  { title: 'name', cell: ({ name }: Row) => name, cut: true },
+  { title: 'cycles', cell: ({ cycles }: Row) => cycles, drop: 1 },
   { title: 'p95', cell: ({ p95 }: Row) => p95, right: true },
 ]
 const ROWS: Row[] = [
@@ -25,12 +25,19 @@ test('draws the titles alone when there are no rows', () => {
   expect(table([], COLUMNS, PLAIN)).toBe('name  cycles  p95')
 })
 
-test('cuts the widest column when the terminal is too narrow, and none elsewhere', () => {
-  const rows = [{ name: 'a'.repeat(50), cycles: 1, p95: '1 s' }]
-  const cut = table(rows, COLUMNS, { colour: false, width: 40 }).split('\n')
-  expect(cut.map(({ length }) => length)).toEqual([40, 40])
-  expect(cut[1]).toContain('aaa…')
-  expect(table(rows, COLUMNS, PLAIN)).toContain('a'.repeat(50))
+const LONG = [{ name: 'a'.repeat(30), cycles: 1_234_567, p95: '16.8 s' }]
+test.each([
+  { width: 80, row: `${'a'.repeat(30)}  1,234,567  16.8 s` },
+  { width: 49, row: `${'a'.repeat(30)}  1,234,567  16.8 s` },
+  { width: 48, row: `${'a'.repeat(30)}  16.8 s` },
+  { width: 30, row: `${'a'.repeat(21)}…  16.8 s` },
+  { width: 10, row: `${'a'.repeat(11)}…  16.8 s` },
+])('in $width columns drops what may be dropped, then cuts names, and never a figure', ({ width, row }) => {
+  expect(table(LONG, COLUMNS, { colour: false, width }).split('\n')[1]).toBe(row)
+})
+
+test('cuts nothing where it is no terminal', () => {
+  expect(table(LONG, COLUMNS, PLAIN)).toContain('a'.repeat(30))
 })
 
 test('dims the titles only where colours are allowed', () => {

@@ -58,3 +58,17 @@ test('says how many spans it leaves out', () => {
   const text = renderWaterfall({ ...WATERFALL_EXAMPLE, spans: Array.from({ length: 1_000 }, () => root) }, PLAIN)
   expect(text.split('\n').at(-1)).toBe('… and 800 more spans (--json has them all)')
 })
+
+test('says why a step failed on a line of its own, and names a request without a template by its path', () => {
+  const failed = {
+    ...root,
+    parent: 'present' as const,
+    depth: 1,
+    name: 'GET',
+    status: 'Error',
+    message: 'GET https://api.example/coins answered nothing',
+    attributes: { 'http.request.method': 'GET', 'url.full': 'https://api.example/coins?page=2' },
+  }
+  const text = renderWaterfall({ ...WATERFALL_EXAMPLE, spans: [root, failed] }, PLAIN)
+  expect(text).toMatch(/^ {2}GET \/coins .*\n {4}GET https:\/\/api\.example\/coins answered nothing$/m)
+})
