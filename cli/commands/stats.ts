@@ -70,6 +70,6 @@ function columns(rolling: boolean, by: string | undefined): Column<Row>[] {
     ...BUCKETS.map((bucket, place) =>
       portion(bucket.replace('_', ' '), ({ buckets }) => buckets[bucket].share, DROPPED_BUCKETS[place]),
     ),
-    portion('ok', ({ outcomes }) => outcomes.ok.share),
+    portion('ok', ({ outcomes }) => outcomes.ok.share, { drop: 6 }),
   ]
 }
