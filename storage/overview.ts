@@ -2,7 +2,7 @@
 
 import type { Database } from './client.ts'
 
-/** `lastCycleAt` is epoch milliseconds, null while no cycle of ours has ended. */
+/** `bytes` on disk, what is about to be deleted included; `lastCycleAt` is epoch milliseconds, null while no cycle of ours has ended. */
 export type Overview = { version: string; spans: number; bytes: number; parts: number; lastCycleAt: number | null }
 
 type Row = Omit<Overview, 'lastCycleAt'> & { lastCycleAt: string }
