@@ -60,37 +60,35 @@ export async function stats(db: Database, question: StatsQuestion): Promise<Stat
     limit: MAX_FIGURES + 1,
   })
   if (rows.length === 0 && name !== null) await refuseUnknownName(db, name)
-  refuseTooMany(rows, windows.length)
-  return toSeries(rows, windows, by !== null)
+  const series = Map.groupBy(rows, ({ cycle, group }) => JSON.stringify([cycle, group]))
+  refuseTooMany(series.size, windows.length)
+  return [...series.values()].map((filled) => toSeries(filled, windows, by !== null))
 }
 
 /** An answer with more windows than this, over all its series, nobody could draw; making it would hold up everybody else. */
 const MAX_FIGURES = 200_000
 
-function refuseTooMany(rows: StatsRow[], windows: number): void {
-  const series = new Set(rows.map(({ cycle, group }) => JSON.stringify([cycle, group]))).size
-  if (rows.length <= MAX_FIGURES && series * windows <= MAX_FIGURES) return
+/** Also what the limit of the query cut short is too many: every row is a window of its own. */
+function refuseTooMany(series: number, windows: number): void {
+  if (series * windows <= MAX_FIGURES) return
   throw new BadInput(
     `the answer would have ${series} series of ${windows} windows, and at most ${MAX_FIGURES} windows in all are allowed; ` +
       'take a longer step, a shorter range, one name, or an attribute with fewer values',
   )
 }
 
-/** Rows of non-empty windows into whole series, every window in its place. */
-function toSeries(rows: StatsRow[], windows: Window[], grouped: boolean): Stats[] {
-  const series = new Map<string, Stats>()
-  for (const row of rows) {
-    const key = JSON.stringify([row.cycle, row.group])
-    const known = series.get(key) ?? {
-      cycle: row.cycle,
-      group: grouped ? row.group : null,
-      windows: windows.map((window): WindowStats => ({ ...window, count: 0 })),
-    }
-    series.set(key, known)
-    const window = windows[row.window]
-    if (window) known.windows[row.window] = { ...window, ...figures(row) }
+/** The non-empty windows of one series into the whole of it, every window in its place. */
+function toSeries(rows: StatsRow[], windows: Window[], grouped: boolean): Stats {
+  const [{ cycle, group }] = rows as [StatsRow]
+  const filled = new Map(rows.map((row) => [row.window, row]))
+  return {
+    cycle,
+    group: grouped ? group : null,
+    windows: windows.map((window, index) => {
+      const row = filled.get(index)
+      return row ? { ...window, ...figures(row) } : { ...window, count: 0 }
+    }),
   }
-  return [...series.values()]
 }
 
 function figures({ total, quantiles, mean, lowest, highest, buckets, outcomes }: StatsRow) {

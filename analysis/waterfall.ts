@@ -30,11 +30,12 @@ export function waterfall(spans: SpanRow[]): WaterfallRow[] {
   function draw(from: SpanRow, depth: number, parent: WaterfallRow['parent']): void {
     const stack = [{ span: from, depth, parent }]
     for (let next = stack.pop(); next; next = stack.pop()) {
-      if (drawn.has(next.span.spanId)) continue
-      drawn.add(next.span.spanId)
-      rows.push(toRow(next.span, next.depth, next.parent, zero))
-      const below = (children.get(next.span.spanId) ?? []).toReversed()
-      for (const span of below) stack.push({ span, depth: (next as { depth: number }).depth + 1, parent: 'present' })
+      const { span, depth: level } = next
+      if (drawn.has(span.spanId)) continue
+      drawn.add(span.spanId)
+      rows.push(toRow(span, level, next.parent, zero))
+      const below = (children.get(span.spanId) ?? []).toReversed()
+      for (const child of below) stack.push({ span: child, depth: level + 1, parent: 'present' })
     }
   }
 

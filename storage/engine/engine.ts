@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Unavailable } from '#model/errors.ts'
 import { openDatabase } from '#storage/client.ts'
 import { ENGINE_USER, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
-import { type Launched, launch } from '#storage/engine/launch.ts'
+import { type Launched, lastLine, launch } from '#storage/engine/launch.ts'
 import type { Server } from '#storage/server.ts'
 
 /** `data` is the data folder, `httpPort` 0 any free port. `tell` hears what a person at the terminal should know. */
@@ -136,10 +136,6 @@ function waitBefore(crashes: number): number {
 
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   return delay(ms, true, { signal }).catch(() => false)
-}
-
-function lastLine(stderr: string): string {
-  return stderr.trim().split('\n').at(-1) || 'no reason given'
 }
 
 function addressFile(data: string): string {

@@ -9,7 +9,10 @@ import { Unavailable } from '#model/errors.ts'
 import type { EngineFolder } from '#storage/engine/files.ts'
 import type { EngineOrder } from '#storage/engine/host.ts'
 
-/** A process that listens. `stop` ends it at once, or after five seconds when it hangs; `exited` resolves with the end of its stderr when it is gone, however that happened. */
+/**
+ * A process that listens. `stop` ends it at once, or after five seconds when it hangs; when it is gone, however that
+ * happened, `exited` resolves with the end of its stderr, or else with how it ended.
+ */
 export type Launched = { pid: number; port: number; exited: Promise<string>; stop(): void }
 
 const START_TIMEOUT_MS = 60_000
@@ -27,8 +30,17 @@ export async function launch(library: string, folder: EngineFolder, port: number
     throw new Unavailable(explain(stderr, port, data))
   })
   gone.catch(() => {})
-  const listening = await Promise.race([waitForPort(folder.port), gone])
-  return { pid: child.pid as number, port: listening, exited, stop: () => stopChild(child) }
+  const decided = new AbortController()
+  try {
+    const listening = await Promise.race([waitForPort(folder.port, decided.signal), gone])
+    return { pid: child.pid as number, port: listening, exited, stop: () => stopChild(child) }
+  } catch (error) {
+    // One that hangs would hold the data folder against the next.
+    stopChild(child)
+    throw error
+  } finally {
+    decided.abort()
+  }
 }
 
 /** Detached, or Ctrl-C in the terminal would end it before we have flushed; its folder, or its caches land in ours. */
@@ -42,6 +54,7 @@ function spawnHost(folder: EngineFolder): ChildProcess {
 }
 
 function stopChild(child: ChildProcess): void {
+  if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGTERM')
   const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
   child.once('exit', () => clearTimeout(impatience))
@@ -53,7 +66,8 @@ function watchExit(child: ChildProcess): Promise<string> {
     stderr = (stderr + text).slice(-8_192)
   })
   return once(child, 'exit').then(
-    ([code, signal]) => stderr || (signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`),
+    ([code, signal]) =>
+      stderr.trim() || (signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`),
     (error: Error) => error.message,
   )
 }
@@ -62,7 +76,7 @@ function watchExit(child: ChildProcess): Promise<string> {
 function commandLine(folder: EngineFolder, port: number): string[] {
   const statements = [
     'SYSTEM START LISTEN HTTP',
-    `SELECT getServerPort('http_port') INTO OUTFILE '${folder.port.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}' TRUNCATE FORMAT TSV`,
+    `SELECT getServerPort('http_port') INTO OUTFILE '${folder.port.replaceAll("'", "\\'")}' TRUNCATE FORMAT TSV`,
     'SELECT sleepEachRow(3) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1',
   ]
   return [
@@ -75,12 +89,18 @@ function commandLine(folder: EngineFolder, port: number): string[] {
   ]
 }
 
-async function waitForPort(file: string): Promise<number> {
-  for (const deadline = performance.now() + START_TIMEOUT_MS; performance.now() < deadline; await delay(10)) {
+async function waitForPort(file: string, signal: AbortSignal): Promise<number> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  for (; performance.now() < deadline && !signal.aborted; await delay(10)) {
     const port = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
     if (port > 0) return port
   }
   throw new Unavailable(`the embedded ClickHouse did not start within ${START_TIMEOUT_MS / 1_000} s`)
+}
+
+/** Where a program that failed usually says why. */
+export function lastLine(stderr: string): string {
+  return stderr.slice(stderr.lastIndexOf('\n') + 1)
 }
 
 function explain(stderr: string, port: number, data: string): string {
@@ -90,7 +110,6 @@ function explain(stderr: string, port: number, data: string): string {
   if (stderr.includes('Cannot lock file')) {
     return `the data folder ${data} is in use by another Cyclewatch; stop that one, or set data to another folder`
   }
-  const reason =
-    /(?:DB::Exception: |Code: )[^\n]*/.exec(stderr)?.[0] ?? (stderr.trim().split('\n').at(-1) || 'no reason given')
-  return `the embedded ClickHouse stopped: ${reason}`
+  const exception = /(?:DB::Exception: |Code: )[^\n]*/.exec(stderr)?.[0]
+  return `the embedded ClickHouse stopped: ${exception ?? lastLine(stderr)}`
 }

@@ -1,17 +1,6 @@
 import { expect, test } from 'vitest'
 import { type LiveState, renderLine, renderLive } from '#cli/live.ts'
-
-const NOW = Date.UTC(2026, 10, 1, 8)
-
-const QUIET: LiveState = {
-  now: NOW,
-  windowMs: 900_000,
-  scale: 100,
-  window: null,
-  latest: [],
-  apiUrl: 'http://127.0.0.1:4380',
-  ingestUrl: 'http://127.0.0.1:4318',
-}
+import { NOW, QUIET } from '#test/cli/live-state.ts'
 
 const BUSY: LiveState = {
   ...QUIET,

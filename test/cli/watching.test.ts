@@ -1,19 +1,8 @@
 import { expect, test } from 'vitest'
-import type { LiveState } from '#cli/live.ts'
 import { lineView, screenView, type View, watch } from '#cli/watching.ts'
 import { Unavailable } from '#model/errors.ts'
+import { NOW, QUIET } from '#test/cli/live-state.ts'
 import { output, written } from '#test/cli/surroundings.ts'
-
-const NOW = Date.UTC(2026, 10, 1, 8)
-const STATE: LiveState = {
-  now: NOW,
-  windowMs: 900_000,
-  scale: 100,
-  window: null,
-  latest: [],
-  apiUrl: 'http://127.0.0.1:4380',
-  ingestUrl: 'http://127.0.0.1:4318',
-}
 
 /** Looks once for every word, and stops at the last. */
 async function watchThrough(view: View, looks: ('seen' | 'away')[]): Promise<void> {
@@ -23,7 +12,7 @@ async function watchThrough(view: View, looks: ('seen' | 'away')[]): Promise<voi
     const look = left.shift()
     if (look === undefined) stop.abort()
     if (look === 'away') throw new Unavailable('ClickHouse\ncannot be reached')
-    return { ...STATE, now }
+    return { ...QUIET, now }
   }
   await watch(view, observe, stop.signal, () => NOW)
 }
