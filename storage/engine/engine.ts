@@ -6,7 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Unavailable } from '#model/errors.ts'
 import { openDatabase } from '#storage/client.ts'
 import { ENGINE_USER, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
-import { type Launched, lastLine, launch } from '#storage/engine/launch.ts'
+import { inUse, type Launched, lastLine, launch } from '#storage/engine/launch.ts'
+import { mendDeduplication } from '#storage/engine/mend.ts'
+import { holdFolder } from '#storage/hold.ts'
 import type { Server } from '#storage/server.ts'
 
 /** `data` is the data folder, `httpPort` 0 any free port. `tell` hears what a person at the terminal should know. */
@@ -31,7 +33,15 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const library = await findLibrary()
   const folder = engineFolder(resolve(data))
   const password = writeEngineFiles(resolve(data), folder)
-  const first = await launch(library, folder, httpPort, data)
+  const hold = holdFolder(folder.root, inUse(data))
+  const relaunch = (port: number) => {
+    mendDeduplication(folder.store)
+    return launch(library, folder, port, data)
+  }
+  const first = await relaunch(httpPort).catch((error: unknown) => {
+    hold.release()
+    throw error
+  })
   const url = `http://127.0.0.1:${first.port}`
   await refuseOpenDoor(url, first)
 
@@ -40,7 +50,7 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const announce = () => writeAddress(data, { url, pid: watched.process?.pid ?? null })
   announce()
   const supervision = keepRunning(watched, {
-    relaunch: () => launch(library, folder, first.port, data),
+    relaunch: () => relaunch(first.port),
     tell: (event) => {
       if (event.kind === 'restarted') announce()
       tell(event)
@@ -57,6 +67,7 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
       watched.process?.stop()
       await supervision
       rmSync(addressFile(data), { force: true })
+      hold.release()
     },
   }
 }

@@ -108,8 +108,12 @@ function explain(stderr: string, port: number, data: string): string {
     return `port ${port} of the embedded ClickHouse is taken; set engine.httpPort to a free one, or to 0 for any`
   }
   if (stderr.includes('Cannot lock file')) {
-    return `the data folder ${data} is in use by another Cyclewatch; stop that one, or set data to another folder`
+    return inUse(data)
   }
   const exception = /(?:DB::Exception: |Code: )[^\n]*/.exec(stderr)?.[0]
   return `the embedded ClickHouse stopped: ${exception ?? lastLine(stderr)}`
+}
+
+export function inUse(data: string): string {
+  return `the data folder ${data} is in use by another Cyclewatch; stop that one, or set data to another folder`
 }

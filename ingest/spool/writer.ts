@@ -1,0 +1,146 @@
+// Bodies of one signal and encoding on their way into a segment: whatever waits is written and synced together (group
+// commit), so that many small senders cost as few syncs as one large one.
+
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { Unavailable } from '#model/errors.ts'
+import type { Encoding, Signal } from '#storage/signals.ts'
+import { begunAt, type Segment, type SegmentName, segmentName, segmentPath, syncFolder } from './folder.ts'
+import { type Accepted, HEADER_BYTES, headerOf } from './record.ts'
+import type { Stage } from './stage.ts'
+
+export type Writer = {
+  readonly signal: Signal
+  readonly encoding: Encoding
+  /** Resolves when the body is on disk. Throws Unavailable when it cannot be written; then nothing of it stays. */
+  append(accepted: Accepted): Promise<void>
+  /** Of the segment that is being written; 0 while there is none. */
+  openBytes(): number
+  /** Epoch milliseconds at which the segment that is being written was begun, if there is anything in it. */
+  openSince(): number | null
+  /** Completes the segment that is being written, if there is one. */
+  seal(): Promise<void>
+}
+
+/** `onComplete` takes over each segment that has grown to `segmentBytes` or was sealed. */
+export type WriterOptions = {
+  folder: string
+  signal: Signal
+  encoding: Encoding
+  segmentBytes: number
+  now: () => number
+  stage: Stage
+  onComplete: (segment: Segment) => void
+}
+
+/** `bytes` are committed; `dirty` says that behind them may lie what was refused. */
+type Open = { name: SegmentName; file: FileHandle; bytes: number; dirty: boolean }
+type Waiting = { accepted: Accepted; resolve: () => void; reject: (error: unknown) => void }
+
+export function createWriter(options: WriterOptions): Writer {
+  const { signal, encoding, segmentBytes, now } = options
+  let current: Open | null = null
+  const waiting: Waiting[] = []
+  let committing: Promise<void> | null = null
+
+  async function commitAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, fitting(waiting, segmentBytes - (current?.bytes ?? 0)))
+      try {
+        current ??= await openSegment(options, segmentName(signal, encoding, now(), randomBytes(4).toString('hex')))
+        await commit(current, batch, options.stage)
+        for (const { resolve } of batch) resolve()
+      } catch (cause) {
+        // Also to give back what the half that was written takes of a full disk.
+        if (current !== null) await clean(current).catch(() => {})
+        const error = new Unavailable(`the spool cannot be written: ${(cause as Error).message}`, { cause })
+        for (const { reject } of batch) reject(error)
+      }
+      if (current !== null && current.bytes >= segmentBytes) await complete(current)
+    }
+    committing = null
+  }
+
+  async function complete(segment: Open): Promise<void> {
+    await clean(segment)
+    current = null
+    options.onComplete({ ...segment.name, bytes: segment.bytes })
+    // It is synced: what closing has to say is of no consequence.
+    await segment.file.close().catch(() => {})
+  }
+
+  return {
+    signal,
+    encoding,
+    append(accepted) {
+      const written = new Promise<void>((resolve, reject) => waiting.push({ accepted, resolve, reject }))
+      committing ??= commitAll()
+      return written
+    },
+    openBytes: () => current?.bytes ?? 0,
+    openSince: () => (current === null || current.bytes === 0 ? null : begunAt(current.name)),
+    async seal() {
+      while (committing !== null) await committing
+      if (current !== null) await complete(current)
+    },
+  }
+}
+
+/** How many of those that wait go into `room` bytes; at least one. */
+function fitting(waiting: Waiting[], room: number): number {
+  let bytes = 0
+  const beyond = waiting.findIndex(({ accepted }) => {
+    bytes += HEADER_BYTES + accepted.body.length
+    return bytes > room
+  })
+  return beyond < 0 ? waiting.length : Math.max(1, beyond)
+}
+
+async function openSegment({ folder }: WriterOptions, name: SegmentName): Promise<Open> {
+  const file = await open(segmentPath(folder, name), 'wx', 0o600)
+  await syncFolder(folder)
+  return { name, file, bytes: 0, dirty: false }
+}
+
+async function commit(segment: Open, batch: Waiting[], stage: Stage): Promise<void> {
+  const parts = batch.flatMap(({ accepted }) => [headerOf(accepted), accepted.body])
+  await clean(segment)
+  segment.dirty = true
+  await writeAll(segment.file, parts, segment.bytes)
+  stage('written')
+  await segment.file.datasync()
+  stage('synced')
+  segment.dirty = false
+  segment.bytes += parts.reduce((sum, part) => sum + part.length, 0)
+}
+
+/** What was refused must not come back with the next start. */
+async function clean(segment: Open): Promise<void> {
+  if (!segment.dirty) return
+  await segment.file.truncate(segment.bytes)
+  segment.dirty = false
+}
+
+/** On a disk that fills up a write can end early without an error. */
+async function writeAll(file: FileHandle, parts: Buffer[], position: number): Promise<void> {
+  let rest = parts
+  for (let at = position; rest.length > 0; ) {
+    const { bytesWritten } = await file.writev(rest.slice(0, MOST_PARTS), at)
+    at += bytesWritten
+    rest = without(rest, bytesWritten)
+  }
+}
+
+/** The kernel takes no more at once (IOV_MAX). */
+const MOST_PARTS = 1_024
+
+function without(parts: Buffer[], written: number): Buffer[] {
+  let left = written
+  const first = parts.findIndex((part) => {
+    if (part.length > left) return true
+    left -= part.length
+    return false
+  })
+  if (first < 0) return []
+  return left === 0 ? parts.slice(first) : [(parts[first] as Buffer).subarray(left), ...parts.slice(first + 1)]
+}
