@@ -2,7 +2,7 @@
 
 import type { SpanRow } from '#storage/cycles.ts'
 
-/** `startMs` counts from the start of the root and is negative where clocks disagree. `parent` says where it hangs. */
+/** `startMs` counts from the start of the cycle and is negative where clocks disagree. `parent` says where it hangs. */
 export type WaterfallRow = {
   spanId: string
   depth: number
@@ -18,12 +18,16 @@ export type WaterfallRow = {
   events: { name: string; atMs: number; attributes: Record<string, string> }[]
 }
 
-/** A span whose parent never came hangs below the root; parents that point in a circle are treated as missing. */
-export function waterfall(spans: SpanRow[]): WaterfallRow[] {
+/**
+ * A span whose parent never came hangs below the root; parents that point in a circle are treated as missing. Of a running
+ * cycle `runningSince`, epoch milliseconds, stands for the root, which nothing but its end brings.
+ */
+export function waterfall(spans: SpanRow[], runningSince: number | null = null): WaterfallRow[] {
   const known = new Set(spans.map(({ spanId }) => spanId))
   const children = Map.groupBy(spans, ({ parentSpanId }) => parentSpanId)
   const roots = children.get('') ?? []
-  const zero = BigInt((roots[0] ?? spans[0])?.startNano ?? 0)
+  const first = BigInt((roots[0] ?? spans[0])?.startNano ?? 0)
+  const zero = runningSince === null ? first : BigInt(runningSince) * 1_000_000n
   const drawn = new Set<string>()
   const rows: WaterfallRow[] = []
 
@@ -40,7 +44,7 @@ export function waterfall(spans: SpanRow[]): WaterfallRow[] {
   }
 
   for (const root of roots) draw(root, 0, 'none')
-  const detached = roots.length > 0 ? 1 : 0
+  const detached = roots.length > 0 || runningSince !== null ? 1 : 0
   for (const span of spans) if (!known.has(span.parentSpanId)) draw(span, detached, 'missing')
   for (const span of spans) draw(span, detached, 'missing')
   return rows

@@ -5,9 +5,11 @@ import { BadInput } from '#model/errors.ts'
 import { answerError } from './errors.ts'
 import { onlyKnownHosts } from './hosts.ts'
 import type { ApiOptions } from './options.ts'
+import { registerBeside } from './routes/beside.ts'
 import { registerCycles } from './routes/cycles.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerHome } from './routes/home.ts'
+import { registerMetrics } from './routes/metrics.ts'
 import { registerStats } from './routes/stats.ts'
 
 export function createApi(options: ApiOptions): OpenAPIHono {
@@ -28,8 +30,10 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   app.use(onlyKnownHosts(options.hosts))
   registerHome(app, options)
   registerHealth(app, options)
+  registerMetrics(app, options)
   registerStats(app, options)
   registerCycles(app, options)
+  registerBeside(app, options)
   app.doc31('/api/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Cyclewatch', version: options.version, description: 'How slow recurring fetch jobs are, and why.' },

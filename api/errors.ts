@@ -7,7 +7,16 @@ import { BadInput, type Problem, Unavailable } from '#model/errors.ts'
 /** The body of every answer that is not a success. */
 export type ErrorBody = { error: { code: string; message: string; details?: Problem[] } }
 
-const STATUS = { invalid: 400, unsupported: 400, not_found: 404, too_large: 413 } as const
+const STATUS = {
+  invalid: 400,
+  unsupported: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  too_large: 413,
+  too_many: 429,
+  unavailable: 503,
+} as const
 
 /** `report` hears of bugs only; the caller learns nothing about the inside. */
 export function answerError(error: unknown, context: Context, report: (bug: unknown) => void): Response {
@@ -19,8 +28,8 @@ export function answerError(error: unknown, context: Context, report: (bug: unkn
     )
   }
   if (error instanceof Unavailable) {
-    context.header('Retry-After', '1')
-    return context.json<ErrorBody>({ error: { code: 'unavailable', message: error.message } }, 503)
+    context.header('Retry-After', String(error.retryAfterSeconds))
+    return context.json<ErrorBody>({ error: { code: error.code, message: error.message } }, STATUS[error.code])
   }
   if (error instanceof HTTPException) {
     return context.json<ErrorBody>(

@@ -21,7 +21,21 @@ const CYCLE: CycleAnswer = {
   },
 }
 
-export const CYCLES_EXAMPLE: HistoryAnswer = { items: [CYCLE], cursor: null }
+const RUNNING: CycleAnswer = {
+  cycle: 'coin-fetcher',
+  traceId: '7bd2a91f0c4e4d1f8a35c9e7d2b60f14',
+  startedAt: '2026-11-01T08:59:48.000Z',
+  endedAt: null,
+  durationMs: 12000,
+  bucket: null,
+  outcome: 'running',
+  service: 'lcw-fetcher',
+  version: '1.4.0',
+  message: '',
+  attributes: { 'cycle.name': 'coin-fetcher', 'cycle.trigger': 'schedule' },
+}
+
+export const CYCLES_EXAMPLE: HistoryAnswer = { items: [RUNNING, CYCLE], cursor: null }
 
 export const STATS_EXAMPLE: StatsAnswer = {
   items: [

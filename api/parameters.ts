@@ -22,6 +22,12 @@ function unknownParameter(key: string, known: string[]): string {
   return `there is no parameter '${key}'${meant ? `; did you mean '${meant}'?` : `, only ${known.join(', ')}`}`
 }
 
+/** The trace id in a path; lower case, as ids are stored. */
+export const traceId = z
+  .string()
+  .regex(/^[0-9a-fA-F]{32}$/, { error: ({ input }) => `'${input}' is no trace id: it has 32 hexadecimal digits` })
+  .toLowerCase()
+
 /** The range looked at when a request names none. */
 export const DEFAULT_WINDOW_MS = 86_400_000
 

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { BUCKETS } from '#model/buckets.ts'
 import { OUTCOMES } from '#model/cycles.ts'
+import { DISTRIBUTION_KINDS, VALUE_KINDS } from '#storage/telemetry.ts'
 
 export const healthAnswer = z.object({ status: z.literal('ok') }).openapi('Health')
 
@@ -41,21 +42,38 @@ export const statsAnswer = z
   .openapi('Stats')
 export type StatsAnswer = z.infer<typeof statsAnswer>
 
-const cycle = z
+const identity = { cycle: z.string(), traceId: z.string(), startedAt: time }
+
+const description = {
+  service: z.string(),
+  version: z.string(),
+  message: z.string(),
+  attributes: z.record(z.string(), z.string()),
+}
+
+const finishedCycle = z
   .object({
-    cycle: z.string(),
-    traceId: z.string(),
-    startedAt: time,
+    ...identity,
     endedAt: time,
     durationMs: z.number(),
     bucket: z.enum(BUCKETS),
     outcome: z.enum(OUTCOMES),
-    service: z.string(),
-    version: z.string(),
-    message: z.string(),
-    attributes: z.record(z.string(), z.string()),
+    ...description,
   })
-  .openapi('Cycle')
+  .openapi('FinishedCycle')
+
+const runningCycle = z
+  .object({
+    ...identity,
+    endedAt: z.null(),
+    durationMs: z.number().openapi({ description: 'how long it has run so far' }),
+    bucket: z.null(),
+    outcome: z.literal('running'),
+    ...description,
+  })
+  .openapi('RunningCycle')
+
+const cycle = z.union([finishedCycle, runningCycle]).openapi('Cycle')
 export type CycleAnswer = z.infer<typeof cycle>
 
 export const historyAnswer = z.object({ items: z.array(cycle), cursor: z.string().nullable() }).openapi('History')
@@ -80,6 +98,64 @@ const span = z
 
 export const waterfallAnswer = z.object({ cycle, spans: z.array(span) }).openapi('Waterfall')
 export type WaterfallAnswer = z.infer<typeof waterfallAnswer>
+
+const truncated = z.boolean().openapi({ description: 'whether there are more than `limit`' })
+
+const logRecord = z
+  .object({
+    time,
+    atMs: z.number().openapi({ description: 'since the start of the cycle' }),
+    related: z.enum(['trace', 'time']).openapi({ description: 'by trace id, or else by service, host and time alone' }),
+    severity: z.string(),
+    event: z.string(),
+    body: z.string(),
+    spanId: z.string(),
+    service: z.string(),
+    attributes: z.record(z.string(), z.string()),
+  })
+  .openapi('LogRecord')
+
+export const logsAnswer = z.object({ items: z.array(logRecord), cursor: z.null(), truncated }).openapi('Logs')
+export type LogsAnswer = z.infer<typeof logsAnswer>
+
+/** Null is what cannot be known: a cumulative counter with one point, or a figure that is no number. */
+const figure = z.number().nullable()
+
+const series = {
+  name: z.string(),
+  unit: z.string(),
+  attributes: z.record(z.string(), z.string()),
+  points: z.number().openapi({ description: 'how many data points the figures are of' }),
+  during: z
+    .boolean()
+    .openapi({ description: 'false: none fell into the time of the cycle, they are of a minute around it' }),
+}
+
+const values = z
+  .object({
+    kind: z.enum(VALUE_KINDS),
+    ...series,
+    min: figure,
+    mean: figure,
+    max: figure,
+    last: figure,
+    increase: figure.openapi({ description: 'of a sum that only grows: by how much it did' }),
+  })
+  .openapi('Values')
+
+const distribution = z
+  .object({
+    kind: z.enum(DISTRIBUTION_KINDS),
+    ...series,
+    count: figure.openapi({ description: 'how many values were added' }),
+    sum: figure.openapi({ description: 'and what they add up to' }),
+  })
+  .openapi('Distribution')
+
+export const metricsAnswer = z
+  .object({ items: z.array(z.union([values, distribution])), cursor: z.null(), truncated })
+  .openapi('Metrics')
+export type MetricsAnswer = z.infer<typeof metricsAnswer>
 
 export const errorAnswer = z
   .object({

@@ -53,7 +53,8 @@ function refusal(server: string, status: number, body: unknown): Error {
   const said = errorAnswer.safeParse(body)
   if (!said.success) return new Unavailable(`${server} answered ${status}; is it a Cyclewatch?`)
   const { message } = said.data.error
-  return status < 500 ? new BadInput(asOption(message)) : new Unavailable(message)
+  if (status >= 500) return new Unavailable(message)
+  return new BadInput(asOption(message), { code: status === 404 ? 'not_found' : 'invalid' })
 }
 
 /** The API names its parameter `slowerThan`, which is the option --slower-than here. */

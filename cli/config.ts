@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join, resolve as resolvePath } from 'node:path'
 import { z } from 'zod'
 import { apiConfig } from '#api/config.ts'
-import { ingestConfig } from '#ingest/config.ts'
+import { ingestConfig, tokensConfig } from '#ingest/config.ts'
 import { definitionsConfig } from '#model/definitions.ts'
 import { BadInput, type Problem, Unavailable } from '#model/errors.ts'
 import { storageConfig } from '#storage/config.ts'
 import type { Server } from '#storage/server.ts'
+import { type CertificateFiles, tlsMistakes } from './config/certificate.ts'
 import { type Path, readYaml, type YamlDocument } from './config/document.ts'
 import { effective } from './config/effective.ts'
 import { readText } from './config/files.ts'
@@ -22,10 +23,11 @@ const configSchema = z.strictObject({
   ...storageConfig.shape,
   ingest: ingestConfig.prefault({}),
   api: apiConfig.prefault({}),
+  tokens: tokensConfig,
   cycles: definitionsConfig,
 })
 
-/** What the product runs with: defaults filled in, `data` an absolute path. */
+/** What the product runs with: defaults filled in, `data` and the files of `ingest.tls` absolute paths. */
 export type Config = z.output<typeof configSchema>
 
 /** `shown` is the same as it would stand in a file, secrets as `***`: for printing, never for use. */
@@ -69,12 +71,23 @@ export function parseConfig(text: string, { label, folder, env }: Reading): Read
   const resolved = resolve(document.value ?? {}, configSchema, { env, readText: secretReader(folder) })
   const result = configSchema.safeParse(resolved.value, { error: wording(hiddenIn(resolved)) })
   const issues = result.success ? [] : mistakesOf(result.error.issues, configSchema)
-  const mistakes = document.readable ? firstOfEach([...resolved.mistakes, ...issues, ...listening(resolved.value)]) : []
+  const tls = tlsFiles(resolved.value, folder)
+  const further = [...listening(resolved.value), ...(tls ? tlsMistakes(tls) : [])]
+  const mistakes = document.readable ? firstOfEach([...resolved.mistakes, ...issues, ...further]) : []
   const problems = inOrder(document, mistakes, label)
   if (problems.length > 0) throw new BadInput(summary(label, problems.length), { problems })
   const config = result.data as Config
   const data = resolvePath(folder, config.data)
-  return { config: { ...config, data }, shown: effective({ ...Object(resolved.value), data }, configSchema) }
+  const shown = { ...Object(resolved.value), data, ingest: { ...Object(read(resolved.value, 'ingest')), tls } }
+  return { config: { ...config, data, ingest: { ...config.ingest, tls } }, shown: effective(shown, configSchema) }
+}
+
+/** The files of `ingest.tls` with absolute paths, when both are named. */
+function tlsFiles(value: unknown, folder: string): CertificateFiles | null {
+  const tls = read(read(value, 'ingest'), 'tls')
+  const [cert, key] = [read(tls, 'cert'), read(tls, 'key')]
+  if (typeof cert !== 'string' || typeof key !== 'string' || !cert.trim() || !key.trim()) return null
+  return { cert: resolvePath(folder, cert), key: resolvePath(folder, key) }
 }
 
 // All defaults without a word would be a riddle to whoever wrote the file and gave it the other ending.
@@ -102,6 +115,7 @@ function listening(value: unknown): Mistake[] {
   return listeningMistakes({
     ingest: said('ingest', 'listen'),
     api: said('api', 'listen'),
+    tokens: read(value, 'tokens'),
     // With a server of the user's own no engine takes a port.
     enginePort: said('clickhouse', 'url') ? 0 : said('engine', 'httpPort'),
   })

@@ -1,20 +1,27 @@
 // Everything that runs under `up`, wired together: ClickHouse, ingest and the API.
 
+import { join } from 'node:path'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { createApi } from '#api/app.ts'
-import { startServer } from '#api/server.ts'
-import { tracesRoute } from '#ingest/routes.ts'
-import { storeOnce } from '#ingest/store.ts'
+import { type Running, startServer } from '#api/server.ts'
+import type { IngestEvent } from '#ingest/events.ts'
+import { openGateway } from '#ingest/gateway.ts'
 import { listenUrl } from '#model/listen.ts'
-import { type Database, openDatabase } from '#storage/client.ts'
+import { type Database, INSERT_PATIENCE_MS, openDatabase } from '#storage/client.ts'
 import { writeDefinitions } from '#storage/definitions.ts'
 import { type EngineEvent, startEngine } from '#storage/engine/engine.ts'
+import { insertBodies } from '#storage/inserts.ts'
 import { migrate } from '#storage/migrate.ts'
 import type { Server } from '#storage/server.ts'
+import { readCertificate } from './config/certificate.ts'
 import { type Config, configuredServer } from './config.ts'
 import { ourPackage } from './version.ts'
 
 /** What the parts say while they run. */
-export type Told = { kind: 'bug'; error: unknown } | { kind: 'engine'; event: EngineEvent }
+export type Told =
+  | { kind: 'bug'; error: unknown }
+  | { kind: 'engine'; event: EngineEvent }
+  | { kind: 'ingest'; event: IngestEvent }
 
 /** `db` is open until `stop`, which lets running requests finish and then ends everything, engine included. */
 export type Product = { ingestUrl: string; apiUrl: string; clickhouse: Server; db: Database; stop(): Promise<void> }
@@ -30,16 +37,42 @@ export async function startProduct(config: Config, tell: (told: Told) => void): 
   parts.defer(() => db.close())
   await writeDefinitions(db, config.cycles, Date.now())
 
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
   const { version } = ourPackage()
-  const api = createApi({ db, version, hosts: hostsOf(config.api), now: Date.now, report })
+  const api = createApi({ db, version, hosts: hostsOf(config.api), registry, now: Date.now, report })
   const apiServer = await startServer({ listen: config.api.listen, option: 'api.listen', fetch: api.fetch })
   parts.defer(() => apiServer.stop())
-  const traces = tracesRoute({ store: storeOnce(db), maxBodyBytes: config.ingest.maxBodyBytes, onError: report })
-  const ingest = await startServer({ listen: config.ingest.listen, option: 'ingest.listen', fetch: traces.fetch })
-  parts.defer(() => ingest.stop())
+  const ingest = await startIngest(config, { clickhouse, registry, tell, parts })
 
   const running = parts.move()
   return { ingestUrl: ingest.url, apiUrl: apiServer.url, clickhouse, db, stop: () => running.disposeAsync() }
+}
+
+type Around = { clickhouse: Server; registry: Registry; tell: (told: Told) => void; parts: AsyncDisposableStack }
+
+async function startIngest(config: Config, { clickhouse, registry, tell, parts }: Around): Promise<Running> {
+  const { listen, tls, connections, maxBodyBytes, bytesPerSecond, spoolBytes } = config.ingest
+  // Connections of its own: whoever asks for statistics shall not hold it up.
+  const db = openDatabase(clickhouse, config.clickhouse.database, INSERT_PATIENCE_MS)
+  parts.defer(() => db.close())
+  const gateway = await openGateway({
+    folder: join(config.data, 'spool'),
+    limitBytes: spoolBytes,
+    insert: (of, bodies) => insertBodies(db, of, bodies),
+    tokens: config.tokens,
+    maxBodyBytes,
+    bytesPerSecond,
+    registry,
+    tell: (event) => tell({ kind: 'ingest', event }),
+    onError: (error) => tell({ kind: 'bug', error }),
+  })
+  parts.defer(() => gateway.close())
+  const { fetch, onDrop } = gateway
+  const certificate = tls && readCertificate(tls)
+  const server = await startServer({ listen, option: 'ingest.listen', fetch, tls: certificate, connections, onDrop })
+  parts.defer(() => server.stop())
+  return server
 }
 
 /** The names under which the API may be asked: that of its own address, and the public one. */

@@ -20,9 +20,14 @@ export function collect(value: string, before: string[] = []): string[] {
 }
 
 /** What to say when nothing was found: where was looked, and what may help. */
-export function nothingFound({ from, to, window, where = [] }: RangeOptions): string {
+export function nothingFound(
+  { from, to, window, where = [] }: RangeOptions,
+  sought: 'ended' | 'running' = 'ended',
+): string {
   const range =
     from === undefined ? `in the ${window ?? '24h'} before ${to ?? 'now'}` : `between ${from} and ${to ?? 'now'}`
   const conditions = where.length > 0 ? ` with ${where.join(' and ')}` : ''
-  return harmless(`no such cycle ended ${range}${conditions}; --window 30d looks further back`)
+  // Who began more than seven days ago is not listed as running.
+  const [what, further] = sought === 'ended' ? ['no such cycle ended', '30d'] : ['no cycle that still runs began', '7d']
+  return harmless(`${what} ${range}${conditions}; --window ${further} looks further back`)
 }

@@ -14,23 +14,36 @@ const DEFAULT_WIDTH = 100
 
 /** The text for a terminal as wide as the look says, without a line break at the end. */
 export function renderWaterfall({ cycle, spans }: WaterfallAnswer, look: Look): string {
-  const head = [
-    tinted('bold', harmless(cycle.cycle), look),
-    formatDuration(cycle.durationMs),
-    cycle.bucket.replace('_', ' '),
-    cycle.outcome,
-    harmless([cycle.service, cycle.version].filter(Boolean).join(' ')),
-  ]
   const lines = [
-    head.filter(Boolean).join('  '),
-    `${cycle.startedAt} to ${cycle.endedAt}, trace ${cycle.traceId}`,
+    head(cycle, look),
+    `${cycle.startedAt} ${cycle.endedAt === null ? 'until now' : `to ${cycle.endedAt}`}, trace ${cycle.traceId}`,
     ...totals(cycle.attributes),
     ...(cycle.message ? [tinted('red', harmless(cycle.message), look)] : []),
     '',
-    ...bars(spans.slice(0, MOST_ROWS), look),
+    ...(spans.length === 0 ? ['no spans of it have arrived yet'] : bars(drawnSpans(cycle, spans), look)),
   ]
   if (spans.length > MOST_ROWS) lines.push(`… and ${spans.length - MOST_ROWS} more spans (--json has them all)`)
   return lines.join('\n')
+}
+
+function head({ cycle, durationMs, bucket, outcome, service, version }: WaterfallAnswer['cycle'], look: Look): string {
+  const state =
+    outcome === 'running'
+      ? [tinted('yellow', `running for ${formatDuration(durationMs)}`, look)]
+      : [formatDuration(durationMs), bucket.replace('_', ' '), outcome]
+  const who = harmless([service, version].filter(Boolean).join(' '))
+  return [tinted('bold', harmless(cycle), look), ...state, who].filter(Boolean).join('  ')
+}
+
+/** The root of a running cycle arrives last: a bar up to now stands for it, and nothing that hangs on it is astray. */
+function drawnSpans({ outcome, cycle, durationMs, service }: WaterfallAnswer['cycle'], spans: Span[]): Span[] {
+  const drawn = spans.slice(0, MOST_ROWS)
+  if (outcome !== 'running') return drawn
+  const root: Span = {
+    ...{ spanId: '', depth: 0, parent: 'none', name: cycle, kind: 'running', service, startMs: 0, durationMs },
+    ...{ status: 'Unset', message: '', attributes: {}, events: [] },
+  }
+  return [root, ...drawn.map((span): Span => (span.parent === 'missing' ? { ...span, parent: 'present' } : span))]
 }
 
 const TOTALS: [text: string, attribute: string, format: (value: number) => string][] = [

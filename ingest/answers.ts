@@ -1,37 +1,51 @@
 // Answers of the OTLP/HTTP specification, in the encoding of the request.
 
 import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
-import type { Encoding } from '#storage/spans.ts'
-import type { Checked } from './checking.ts'
+import type { Encoding, Signal } from '#storage/signals.ts'
+import type { Checked } from './check/checking.ts'
 import { statusMessage, successMessage } from './messages.ts'
 
 const CONTENT_TYPES: Record<Encoding, string> = { protobuf: 'application/x-protobuf', json: 'application/json' }
 
 /** gRPC's code for an HTTP status, where a client might look at it. */
-const GRPC_CODES: Record<number, number> = { 400: 3, 404: 5, 405: 12, 413: 8, 415: 3, 500: 13, 503: 14 }
-const HTTP_STATUSES: Record<BadInput['code'], number> = {
+const GRPC_CODES: Record<number, number> = {
+  400: 3,
+  401: 16,
+  403: 7,
+  404: 5,
+  405: 12,
+  413: 8,
+  415: 3,
+  429: 8,
+  500: 13,
+  503: 14,
+}
+const HTTP_STATUSES: Record<BadInput['code'] | Unavailable['code'], number> = {
   invalid: 400,
+  unauthorized: 401,
+  forbidden: 403,
   not_found: 404,
   too_large: 413,
   unsupported: 415,
+  too_many: 429,
+  unavailable: 503,
 }
 
-/** Seconds. Senders give up after about 10, so they are not asked to wait for long. */
-const RETRY_AFTER = '1'
-
 /** 200, with what was not stored if something was not, or with a warning. */
-export function accepted({ rejected, reason }: Checked, encoding: Encoding): Response {
-  const partial = reason === null ? null : { rejectedSpans: rejected, errorMessage: reason }
-  return answer(200, successMessage(partial, encoding), encoding)
+export function accepted(signal: Signal, { rejected, reason }: Checked, encoding: Encoding): Response {
+  const partial = reason === null ? null : { rejected, errorMessage: reason }
+  return answer(200, successMessage(signal, partial, encoding), encoding)
 }
 
 /** The answer to whatever was thrown. What is neither bad input nor an outage is a bug and says nothing of itself. */
 export function refused(thrown: unknown, encoding: Encoding): Response {
-  if (thrown instanceof BadInput) return failure(HTTP_STATUSES[thrown.code], messageOf(thrown), encoding)
+  if (thrown instanceof BadInput) {
+    const headers: Record<string, string> = thrown.code === 'unauthorized' ? { 'WWW-Authenticate': 'Bearer' } : {}
+    return failure(HTTP_STATUSES[thrown.code], messageOf(thrown), encoding, headers)
+  }
   if (thrown instanceof Unavailable) {
-    return failure(503, `${messageOf(thrown)}; send it again, what was stored of it is not stored twice`, encoding, {
-      'Retry-After': RETRY_AFTER,
-    })
+    const headers = { 'Retry-After': String(thrown.retryAfterSeconds) }
+    return failure(HTTP_STATUSES[thrown.code], `${messageOf(thrown)}; send it again`, encoding, headers)
   }
   return failure(500, 'the server failed to handle the request; its log says why', encoding)
 }

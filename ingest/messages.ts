@@ -1,12 +1,20 @@
 // The messages of an OTLP answer. They are small and flat, so their protobuf is written by hand.
 
-import type { Encoding } from '#storage/spans.ts'
+import type { Encoding, Signal } from '#storage/signals.ts'
+import { varint } from './check/protobuf-wire.ts'
 
 /** google.rpc.Status: `code` is one of gRPC's. */
 export type Status = { code: number; message: string }
 
-/** What of the request was not stored, and why; 0 and a message is a warning. */
-export type PartialSuccess = { rejectedSpans: number; errorMessage: string }
+/** How many items of the request were not stored, and why; 0 and a message is a warning. */
+export type PartialSuccess = { rejected: number; errorMessage: string }
+
+/** What each signal calls them in JSON. */
+const REJECTED: Record<Signal, string> = {
+  traces: 'rejectedSpans',
+  metrics: 'rejectedDataPoints',
+  logs: 'rejectedLogRecords',
+}
 
 const encoder = new TextEncoder()
 
@@ -15,18 +23,17 @@ export function statusMessage({ code, message }: Status, encoding: Encoding): Ui
   return new Uint8Array([...numberField(1, code), ...bytesField(2, encoder.encode(message))])
 }
 
-/** ExportTraceServiceResponse; without `partial` everything was stored. */
-export function successMessage(partial: PartialSuccess | null, encoding: Encoding): Uint8Array {
-  if (encoding === 'json')
-    return encoder.encode(JSON.stringify(partial === null ? {} : { partialSuccess: json(partial) }))
+/** The response of the signal's export service; without `partial` everything was stored. */
+export function successMessage(signal: Signal, partial: PartialSuccess | null, encoding: Encoding): Uint8Array {
+  if (encoding === 'json') return encoder.encode(JSON.stringify(partial === null ? {} : json(signal, partial)))
   if (partial === null) return new Uint8Array()
-  const fields = [...numberField(1, partial.rejectedSpans), ...bytesField(2, encoder.encode(partial.errorMessage))]
+  const fields = [...numberField(1, partial.rejected), ...bytesField(2, encoder.encode(partial.errorMessage))]
   return new Uint8Array(bytesField(1, fields))
 }
 
 // 64-bit integers are text in protobuf's JSON.
-function json({ rejectedSpans, errorMessage }: PartialSuccess): { rejectedSpans: string; errorMessage: string } {
-  return { rejectedSpans: String(rejectedSpans), errorMessage }
+function json(signal: Signal, { rejected, errorMessage }: PartialSuccess): object {
+  return { partialSuccess: { [REJECTED[signal]]: String(rejected), errorMessage } }
 }
 
 function numberField(field: number, value: number): number[] {
@@ -35,9 +42,4 @@ function numberField(field: number, value: number): number[] {
 
 function bytesField(field: number, content: ArrayLike<number>): number[] {
   return content.length === 0 ? [] : [(field << 3) | 2, ...varint(content.length), ...Array.from(content)]
-}
-
-/** Of a whole number below 2^53. */
-function varint(value: number): number[] {
-  return value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))]
 }

@@ -8,7 +8,7 @@ export type Problem = { path: string; message: string }
 /** The caller's mistake. Asking again without changing the input is pointless. */
 export class BadInput extends Error {
   override readonly name = 'BadInput'
-  readonly code: 'invalid' | 'not_found' | 'too_large' | 'unsupported'
+  readonly code: 'invalid' | 'not_found' | 'too_large' | 'unsupported' | 'unauthorized' | 'forbidden'
   readonly problems: Problem[]
 
   constructor(message: string, options: { code?: BadInput['code']; problems?: Problem[]; cause?: unknown } = {}) {
@@ -21,9 +21,18 @@ export class BadInput extends Error {
 /** Something we need (server, file, port) is not usable at the moment. Asking again later may work. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
+  /** `too_many`: it is the caller who asked too much; others may ask on. */
+  readonly code: 'unavailable' | 'too_many'
+  /** When to ask again. */
+  readonly retryAfterSeconds: number
 
-  constructor(message: string, options: { cause?: unknown } = {}) {
-    super(message, options)
+  constructor(
+    message: string,
+    options: { code?: Unavailable['code']; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = options.code ?? 'unavailable'
+    this.retryAfterSeconds = options.retryAfterSeconds ?? 1
   }
 }
 

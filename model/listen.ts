@@ -34,6 +34,6 @@ export function listenConfig(byDefault: string) {
 }
 
 /** The URL of what listens there. */
-export function listenUrl({ host, port }: Listen): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+export function listenUrl({ host, port }: Listen, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -15,32 +15,38 @@ export type Database = {
   read<Row>(name: string, parameters?: Parameters): Promise<Row[]>
   /** Runs one statement that returns nothing. */
   run(statement: string, parameters?: Parameters): Promise<void>
-  /** Sends data in a format of ClickHouse's as the body of an INSERT; gives up after 9 s. */
+  /** Sends data in a format of ClickHouse's as the body of an INSERT. */
   send(statement: string, body: Readable, settings: ClickHouseSettings): Promise<void>
   close(): Promise<void>
 }
 
-/** Before exporters give up on us, which is after 10 s by OpenTelemetry's default. */
-const SEND_TIMEOUT_MS = 9_000
+/** How long somebody waits for an answer. */
+const PATIENCE_MS = 30_000
+
+/** For whoever would only begin again: a server that is behind needs longer, and must not be asked for it twice. */
+export const INSERT_PATIENCE_MS = 300_000
 
 const SETTINGS: ClickHouseSettings = {
   output_format_json_quote_64bit_integers: 1,
-  max_execution_time: 30,
   cancel_http_readonly_queries_on_client_close: 1,
   async_insert: 0,
 }
 
-/** Connects when first used. Every call throws Unavailable when the server cannot be reached or is overloaded. */
-export function openDatabase(server: Server, database: string): Database {
+/**
+ * Connects when first used. Every call throws Unavailable when the server cannot be reached, is overloaded, or needs
+ * longer than `patienceMs`.
+ */
+export function openDatabase(server: Server, database: string, patienceMs: number = PATIENCE_MS): Database {
   const client = createClient({
     url: server.url,
     username: server.user,
     password: server.password,
     database,
     application: 'cyclewatch',
-    request_timeout: 35_000,
+    // The server's own limit says more than a connection that is cut.
+    request_timeout: patienceMs + 5_000,
     log: { level: ClickHouseLogLevel.OFF },
-    clickhouse_settings: SETTINGS,
+    clickhouse_settings: { ...SETTINGS, max_execution_time: patienceMs / 1_000 },
   })
   const sorted = <Result>(call: Promise<Result>): Promise<Result> =>
     call.catch((error: unknown) => {
@@ -58,8 +64,7 @@ export function openDatabase(server: Server, database: string): Database {
       await sorted(client.command({ query, query_params: parameters }))
     },
     async send(query, values, settings) {
-      const abort_signal = AbortSignal.timeout(SEND_TIMEOUT_MS)
-      const { stream } = await sorted(client.exec({ query, values, clickhouse_settings: settings, abort_signal }))
+      const { stream } = await sorted(client.exec({ query, values, clickhouse_settings: settings }))
       stream.resume()
     },
     close: () => client.close(),

@@ -1,4 +1,4 @@
-// Reading cycles: their statistics over windows, their history, and the spans of one.
+// Reading cycles: their statistics over windows, their history, those that still run, and the spans of one.
 
 import type { Bucket } from '#model/buckets.ts'
 import type { Outcome } from '#model/cycles.ts'
@@ -83,6 +83,20 @@ export type CycleRow = {
   attributes: Record<string, string>
 }
 
+/**
+ * A cycle that has begun and whose root span has not arrived. `durationMs` is how long it has run; `attributes` are those
+ * of the record that told of its start.
+ */
+export type RunningRow = Omit<CycleRow, 'endedAt' | 'bucket' | 'outcome'> & {
+  endedAt: null
+  bucket: null
+  outcome: 'running'
+}
+
+/** Attributes of the resource that sent it, such as `host.name`. */
+export type WithResource = { resource: Record<string, string> }
+
+/** Finished cycles that ended in the range. */
 export async function readHistory(db: Database, query: HistoryQuery): Promise<(CycleRow & Place)[]> {
   return db.read<CycleRow & Place>('cycles', {
     name: query.name ?? '',
@@ -94,14 +108,43 @@ export async function readHistory(db: Database, query: HistoryQuery): Promise<(C
     slowerThan: query.slowerThanMs ?? -1,
     sort: query.sort,
     limit: query.limit,
-    afterPlace: query.after?.place ?? '0',
-    afterTrace: query.after?.traceId ?? '',
+    ...afterParameters(query.after),
+  })
+}
+
+/**
+ * A running cycle is in no bucket and has no outcome, and how long it has run says when it began, which is the range's
+ * business. `now` is epoch milliseconds.
+ */
+export type RunningQuery = Omit<HistoryQuery, 'buckets' | 'outcomes' | 'slowerThanMs'> & { now: number }
+
+/** Running cycles that began in the range. */
+export async function readRunning(db: Database, query: RunningQuery): Promise<(RunningRow & Place)[]> {
+  return db.read<RunningRow & Place>('running', {
+    name: query.name ?? '',
+    from: query.range.from,
+    to: query.range.to,
+    ...filterParameters(query.where),
+    sort: query.sort,
+    limit: query.limit,
+    ...afterParameters(query.after),
+    now: query.now,
   })
 }
 
 /** The cycle whose root has this trace id, or null while it has not arrived or is no cycle. */
-export async function readCycle(db: Database, traceId: string): Promise<CycleRow | null> {
-  const [row] = await db.read<CycleRow>('cycle', { traceId })
+export async function readCycle(db: Database, traceId: string): Promise<(CycleRow & WithResource) | null> {
+  const [row] = await db.read<CycleRow & WithResource>('cycle', { traceId })
+  return row ?? null
+}
+
+/** The running cycle of this trace id, however long ago it began, or null when none has or its root has arrived. */
+export async function readRunningCycle(
+  db: Database,
+  traceId: string,
+  now: number,
+): Promise<(RunningRow & WithResource) | null> {
+  const [row] = await db.read<RunningRow & WithResource>('running_cycle', { traceId, now })
   return row ?? null
 }
 
@@ -134,4 +177,8 @@ export async function readCycleNames(db: Database): Promise<string[]> {
 
 function filterParameters(where: Filter): { keys: string[]; values: string[] } {
   return { keys: Object.keys(where), values: Object.values(where) }
+}
+
+function afterParameters(after: Place | null): { afterPlace: string; afterTrace: string } {
+  return { afterPlace: after?.place ?? '0', afterTrace: after?.traceId ?? '' }
 }

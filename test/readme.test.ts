@@ -41,7 +41,11 @@ async function freePort(): Promise<string> {
 
 async function run(command: string) {
   // The collector's default port, too, is another one here.
-  const env = { CLICKHOUSE_PASSWORD: 'secret', OTEL_EXPORTER_OTLP_ENDPOINT: here('http://127.0.0.1:4318') }
+  const env = {
+    CLICKHOUSE_PASSWORD: 'hidden password',
+    FETCHERS_TOKEN: 'hidden-0123456789',
+    OTEL_EXPORTER_OTLP_ENDPOINT: here('http://127.0.0.1:4318'),
+  }
   const { code, out, err } = await startProgram(folder, 'sh', ['-c', here(command)], { env }).ended
   return { code, out, err }
 }
@@ -95,5 +99,5 @@ test.each([
 test('the example of a configuration is a valid one', async () => {
   const { code, out } = await run('./cyclewatch config check --config config.yaml')
   expect(code).toBe(0)
-  expect(out).not.toContain('secret')
+  expect(out).not.toContain('hidden')
 })

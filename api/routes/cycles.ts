@@ -1,7 +1,7 @@
 // GET /api/cycles: the history. GET /api/cycles/:traceId: one cycle with its spans.
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { history, oneCycle } from '#analysis/history.ts'
+import { type AnyCycle, history, oneCycle } from '#analysis/history.ts'
 import { readCursor, writeCursor } from '#api/cursor.ts'
 import { CYCLES_EXAMPLE, WATERFALL_EXAMPLE } from '#api/examples.ts'
 import type { ApiOptions } from '#api/options.ts'
@@ -12,35 +12,37 @@ import {
   timeRange,
   toFilter,
   toRange,
+  traceId,
   where,
   wholeNumber,
   word,
   words,
 } from '#api/parameters.ts'
-import { type CycleAnswer, errorAnswer, historyAnswer, waterfallAnswer } from '#api/schemas.ts'
+import { unknown, wrong } from '#api/refusals.ts'
+import { type CycleAnswer, historyAnswer, waterfallAnswer } from '#api/schemas.ts'
 import { BUCKETS } from '#model/buckets.ts'
-import { OUTCOMES } from '#model/cycles.ts'
+import { STATES } from '#model/cycles.ts'
 import { BadInput } from '#model/errors.ts'
-import { type CycleRow, SORTS } from '#storage/cycles.ts'
+import { SORTS } from '#storage/cycles.ts'
 
 const MAX_LIMIT = 1_000
 const DEFAULT_LIMIT = 50
 
-const wrong = { description: 'A parameter is wrong', content: { 'application/json': { schema: errorAnswer } } }
-const unknown = { description: 'There is no such cycle', content: { 'application/json': { schema: errorAnswer } } }
-
 const historyRoute = createRoute({
   method: 'get',
   path: '/api/cycles',
-  summary: 'The history of finished cycles',
+  summary: 'The history of cycles, finished and running',
+  description:
+    'A cycle belongs to the range in which it ended; one that still runs, to that in which it began. Those that run come ' +
+    'first in every order, and are in no bucket. One that began more than 7 days ago and never ended is left out.',
   request: {
     query: parameters({
       name: z.string().min(1).optional().openapi({ description: 'a cycle; all when absent' }),
       ...timeRange,
       window: duration('length of the range that ends at `to`; 24h when absent').optional(),
       bucket: words(BUCKETS, 'only cycles in these buckets'),
-      outcome: words(OUTCOMES, 'only cycles with these outcomes'),
-      slowerThan: duration('only cycles that took longer').optional(),
+      outcome: words(STATES, 'only cycles with these outcomes, or that still run'),
+      slowerThan: duration('only cycles that took longer, or have run longer').optional(),
       where,
       sort: word(SORTS).default('newest'),
       limit: wholeNumber(MAX_LIMIT).optional(),
@@ -61,14 +63,8 @@ const oneRoute = createRoute({
   method: 'get',
   path: '/api/cycles/{traceId}',
   summary: 'One cycle and its spans, in the order a waterfall draws them',
-  request: {
-    params: z.object({
-      traceId: z
-        .string()
-        .regex(/^[0-9a-fA-F]{32}$/, { error: ({ input }) => `'${input}' is no trace id: it has 32 hexadecimal digits` })
-        .toLowerCase(),
-    }),
-  },
+  description: 'Of a cycle that still runs, the spans are those that have arrived.',
+  request: { params: z.object({ traceId }) },
   responses: {
     200: {
       description: 'The cycle',
@@ -85,9 +81,10 @@ export function registerCycles(app: OpenAPIHono, { db, now }: ApiOptions): void 
     if (asked.from !== undefined && asked.window !== undefined) {
       throw new BadInput('window: give from or window, not both')
     }
+    const at = now()
     const { cycles, next } = await history(db, {
       name: asked.name ?? null,
-      range: toRange(asked, now(), asked.window ?? DEFAULT_WINDOW_MS),
+      range: toRange(asked, at, asked.window ?? DEFAULT_WINDOW_MS),
       buckets: asked.bucket ?? [],
       outcomes: asked.outcome ?? [],
       where: toFilter(asked.where),
@@ -95,27 +92,20 @@ export function registerCycles(app: OpenAPIHono, { db, now }: ApiOptions): void 
       sort: asked.sort,
       limit: asked.limit ?? DEFAULT_LIMIT,
       after: asked.cursor === undefined ? null : readCursor(asked.cursor, asked.sort),
+      now: at,
     })
     return context.json({ items: cycles.map(toAnswer), cursor: next && writeCursor(next, asked.sort) }, 200)
   })
   app.openapi(oneRoute, async (context) => {
-    const { cycle, spans } = await oneCycle(db, context.req.valid('param').traceId)
+    const { cycle, spans } = await oneCycle(db, context.req.valid('param').traceId, now())
     return context.json({ cycle: toAnswer(cycle), spans }, 200)
   })
 }
 
-function toAnswer(row: CycleRow): CycleAnswer {
-  return {
-    cycle: row.cycle,
-    traceId: row.traceId,
-    startedAt: new Date(row.startedAt).toISOString(),
-    endedAt: new Date(row.endedAt).toISOString(),
-    durationMs: row.durationMs,
-    bucket: row.bucket,
-    outcome: row.outcome,
-    service: row.service,
-    version: row.version,
-    message: row.message,
-    attributes: row.attributes,
-  }
+function toAnswer({ cycle, traceId, startedAt, durationMs, service, version, message, ...row }: AnyCycle): CycleAnswer {
+  const time = (ms: number) => new Date(ms).toISOString()
+  const same = { cycle, traceId, startedAt: time(startedAt), durationMs, service, version, message }
+  const { attributes, outcome } = row
+  if (outcome === 'running') return { ...same, endedAt: null, bucket: null, outcome, attributes }
+  return { ...same, endedAt: time(row.endedAt), bucket: row.bucket, outcome, attributes }
 }

@@ -9,7 +9,7 @@ import { collect, nothingFound, type RangeOptions, withRange } from '#cli/query-
 import type { GlobalOptions, Io } from '#cli/surroundings.ts'
 import { CYCLE } from '#model/attributes.ts'
 import { BUCKETS } from '#model/buckets.ts'
-import { OUTCOMES } from '#model/cycles.ts'
+import { STATES } from '#model/cycles.ts'
 import { formatDuration } from '#model/durations.ts'
 import { SORTS } from '#storage/cycles.ts'
 
@@ -25,12 +25,12 @@ type Options = GlobalOptions &
   }
 
 export function registerCycles(program: Command, io: Io): void {
-  const command = program.command('cycles [name]').description('the history of finished cycles')
+  const command = program.command('cycles [name]').description('the history of cycles; those that still run come first')
   withRange(command)
     .option('--bucket <BUCKET>', `only this bucket (${BUCKETS.join(', ')}); may be repeated`, collect)
-    .option('--outcome <OUTCOME>', `only this outcome (${OUTCOMES.join(', ')}); may be repeated`, collect)
+    .option('--outcome <OUTCOME>', `only this outcome (${STATES.join(', ')}); may be repeated`, collect)
     .option('--version <VERSION>', 'only this service.version')
-    .option('--slower-than <duration>', 'only cycles that took longer, such as 30s')
+    .option('--slower-than <duration>', 'only cycles that took or have run longer, such as 30s')
     .option('--sort <ORDER>', `${SORTS.join(', ')} first (default: newest)`)
     .option('--limit <N>', 'how many (default: 50)')
     .option('--cursor <CURSOR>', 'continue behind the page that named it')
@@ -47,7 +47,8 @@ async function run(io: Io, name: string | undefined, options: Options): Promise<
   if (options.json) {
     printJson(io, answer)
   } else if (answer.items.length === 0) {
-    print(io, nothingFound({ ...options, where: conditions }))
+    const running = outcome?.every((state) => state === 'running')
+    print(io, nothingFound({ ...options, where: conditions }, running ? 'running' : 'ended'))
   } else {
     print(io, table(answer.items, COLUMNS, lookOf(io.stdout, io.env)))
     if (answer.cursor) io.stderr.write(`more with --cursor ${answer.cursor}\n`)
@@ -56,10 +57,10 @@ async function run(io: Io, name: string | undefined, options: Options): Promise<
 }
 
 const COLUMNS: Column<CycleAnswer>[] = [
-  { title: 'ended', cell: ({ endedAt }) => moment(endedAt) },
+  { title: 'ended', cell: ({ endedAt }) => (endedAt === null ? 'running' : moment(endedAt)) },
   { title: 'cycle', cell: ({ cycle }) => cycle, cut: true },
   { title: 'duration', cell: ({ durationMs }) => formatDuration(durationMs), right: true },
-  { title: 'bucket', cell: ({ bucket }) => bucket.replace('_', ' '), drop: 5 },
+  { title: 'bucket', cell: ({ bucket }) => bucket?.replace('_', ' ') ?? null, drop: 5 },
   { title: 'outcome', cell: ({ outcome }) => outcome, drop: 4 },
   { title: 'version', cell: ({ version }) => version, drop: 3 },
   { title: 'items', cell: ({ attributes }) => attributes[CYCLE.items] ?? null, right: true, drop: 1 },

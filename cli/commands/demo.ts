@@ -1,11 +1,11 @@
 // cyclewatch demo
 
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
-import { history } from '#analysis/history.ts'
 import { stats } from '#analysis/stats.ts'
 import { type Config, loadConfig } from '#cli/config.ts'
 import { type ExitCode, GOOD } from '#cli/exit.ts'
@@ -16,8 +16,9 @@ import type { SampleOrder } from '#cli/sample.ts'
 import { type GlobalOptions, type Io, stopped } from '#cli/surroundings.ts'
 import { tellOn } from '#cli/told.ts'
 import { lineView, screenView, type View, watch } from '#cli/watching.ts'
-import { COIN_CYCLE, coinBounds } from '#demo/coins/definition.ts'
-import { Unavailable } from '#model/errors.ts'
+import { COIN_CYCLE, COIN_SERVICE, coinBounds } from '#demo/coins/definition.ts'
+import { BadInput, Unavailable } from '#model/errors.ts'
+import { readHistory } from '#storage/cycles.ts'
 
 /** How much faster than the original the sample runs. */
 const SCALE = 100
@@ -26,6 +27,10 @@ const WINDOW_MS = 900_000
 const REDRAW_MS = 1_000
 const LINE_EVERY_MS = 5_000
 const SAMPLE_STOP_MS = 4_000
+
+/** Its job has no way to know that a certificate is the right one, and pretending would show nothing. */
+const NO_TLS =
+  'the demo cannot send over TLS; run it where no ingest.tls is configured, or with another file (--config)'
 
 export function registerDemo(program: Command, io: Io): void {
   program
@@ -37,7 +42,9 @@ export function registerDemo(program: Command, io: Io): void {
 async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitCode> {
   const began = performance.now()
   const stop = io.stopSignal()
-  const config = withSample(loadConfig({ cwd: io.cwd, env: io.env, file }).config)
+  const loaded = loadConfig({ cwd: io.cwd, env: io.env, file }).config
+  if (loaded.ingest.tls !== null) throw new BadInput(NO_TLS)
+  const { config, headers } = withToken(withSample(loaded))
   const view = json ? null : viewOn(io)
   const tell = tellOn(io)
   const product = await startProduct(config, (told) => {
@@ -46,6 +53,7 @@ async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitC
   })
   const sample = startSample({
     endpoint: product.ingestUrl,
+    headers,
     database: join(config.data, 'demo-coins.sqlite'),
     scale: SCALE,
     pauseMs: PAUSE_MS,
@@ -78,6 +86,14 @@ function hasScreen({ stdout }: Io): boolean {
 function withSample(config: Config): Config {
   if (config.cycles.some(({ name }) => name === COIN_CYCLE)) return config
   return { ...config, cycles: [...config.cycles, { name: COIN_CYCLE, bounds: coinBounds(SCALE) }] }
+}
+
+/** Where senders need a token, the sample gets one of its own for this run: those of the user are not its business. */
+function withToken(config: Config): { config: Config; headers: Record<string, string> } {
+  if (config.tokens.length === 0) return { config, headers: {} }
+  const secret = randomBytes(32).toString('hex')
+  const own: Config['tokens'][number] = { name: 'cyclewatch demo', secret, roles: ['ingest'], services: [COIN_SERVICE] }
+  return { config: { ...config, tokens: [...config.tokens, own] }, headers: { authorization: `Bearer ${secret}` } }
 }
 
 function startSample(order: SampleOrder): ChildProcess {
@@ -114,16 +130,16 @@ async function stopSample(sample: ChildProcess): Promise<void> {
 /** The sample's own cycles: others may run beside it. */
 async function observe({ db, apiUrl, ingestUrl }: Product, now: number): Promise<LiveState> {
   const asked = { name: COIN_CYCLE, range: { from: now - WINDOW_MS, to: now }, where: {} }
-  const [[series], { cycles }] = await Promise.all([
+  const [[series], latest] = await Promise.all([
     stats(db, { ...asked, by: null, windowMs: null, stepMs: null }),
-    history(db, { ...asked, buckets: [], outcomes: [], slowerThanMs: null, sort: 'newest', limit: 5, after: null }),
+    readHistory(db, { ...asked, buckets: [], outcomes: [], slowerThanMs: null, sort: 'newest', limit: 5, after: null }),
   ])
   return {
     now,
     windowMs: WINDOW_MS,
     scale: SCALE,
     window: series?.windows[0] ?? null,
-    latest: cycles,
+    latest,
     apiUrl,
     ingestUrl,
   }

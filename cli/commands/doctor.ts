@@ -1,7 +1,8 @@
 // cyclewatch doctor
 
 import type { Command } from 'commander'
-import { examine, type Finding } from '#cli/checks.ts'
+import type { Finding } from '#cli/checks/finding.ts'
+import { examine } from '#cli/checks.ts'
 import { loadConfig } from '#cli/config.ts'
 import { type ExitCode, GOOD, NO } from '#cli/exit.ts'
 import { harmless } from '#cli/harmless.ts'
@@ -18,12 +19,16 @@ export function registerDoctor(program: Command, io: Io): void {
 async function run(io: Io, { config, json, url }: GlobalOptions): Promise<ExitCode> {
   const findings = await examine(loadConfig({ cwd: io.cwd, env: io.env, file: config }), url, Date.now())
   if (json) printJson(io, { findings })
-  else print(io, findings.map((finding) => line(finding, lookOf(io.stdout, io.env))).join('\n'))
+  else print(io, findings.map((finding) => shown(finding, lookOf(io.stdout, io.env))).join('\n'))
   return findings.some(({ state }) => state === 'fault') ? NO : GOOD
 }
 
-function line(finding: Finding, look: Look): string {
+const INDENT = ' '.repeat(22)
+
+/** What was found, and below it further lines and the next step. */
+function shown(finding: Finding, look: Look): string {
   const mark = finding.state === 'good' ? tinted('green', 'good ', look) : tinted('red', 'FAULT', look)
-  const todo = finding.state === 'fault' ? `\n${' '.repeat(22)}${harmless(finding.todo)}` : ''
-  return `${mark}  ${finding.check.padEnd(13)}  ${harmless(finding.says)}${todo}`
+  const below = [...(finding.details ?? []), ...(finding.state === 'fault' ? [finding.todo] : [])]
+  const lines = below.map((line) => `\n${INDENT}${harmless(line)}`).join('')
+  return `${mark}  ${finding.check.padEnd(13)}  ${harmless(finding.says)}${lines}`
 }

@@ -32,7 +32,7 @@ async function run(io: Io, { config: file, json }: GlobalOptions): Promise<ExitC
 function greeting({ ingestUrl, apiUrl, clickhouse }: Product, data: string | null, readyMs: number): string {
   return [
     `ClickHouse  ${clickhouse.url}${data === null ? '' : `  embedded, data in ${data}`}`,
-    `ingest      ${ingestUrl}  OTLP over HTTP: POST /v1/traces`,
+    `ingest      ${ingestUrl}  OTLP over HTTP: POST /v1/traces, /v1/metrics, /v1/logs`,
     `API         ${apiUrl}  open it in a browser to see what it offers`,
     `ready in ${formatDuration(readyMs)}; Ctrl-C stops all of it`,
   ].join('\n')

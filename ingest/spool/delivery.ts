@@ -7,6 +7,7 @@ import { replaceByReceipt, segmentPath } from '#ingest/spool/folder.ts'
 import { insertIsolating } from '#ingest/spool/isolate.ts'
 import { type Guilty, quarantine } from '#ingest/spool/quarantine.ts'
 import { type Piece, readPieces } from '#ingest/spool/record.ts'
+import type { Reserve } from '#ingest/spool/reserve.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
 import type { Encoding, Signal } from '#storage/signals.ts'
 
@@ -19,62 +20,80 @@ export type Insert = (
   bodies: Iterable<Buffer>,
 ) => Promise<void>
 
-/** `onStored` hears of a segment that has become a receipt, `onQuarantined` of bytes that went into quarantine. */
+/**
+ * `onStored` hears of a segment that has become a receipt, `onQuarantined` of one of which something went into
+ * quarantine, with the digests of the bodies that may come again.
+ */
 export type DeliveryOptions = {
   folder: string
   segmentBytes: number
+  reserve: Reserve
   insert: Insert
   now: () => number
   tell: Tell
   stage: Stage
   onStored: (segment: Segment) => void
-  onQuarantined: () => void
+  onQuarantined: (segment: Segment, digests: Buffer[]) => void
 }
 
 type Whole = Extract<Piece, { is: 'record' }>
 
 /** A function that stores a segment, or throws and can be called with it again. */
 export function createDelivery(options: DeliveryOptions): (segment: Segment) => Promise<void> {
-  const { folder, segmentBytes, insert, now, tell, stage, onStored, onQuarantined } = options
+  const { folder, segmentBytes, tell, onStored } = options
   const buffers = createBuffers(segmentBytes)
-
-  async function store(segment: Segment, file: Buffer): Promise<void> {
-    const { signal, encoding } = segment
-    const pieces = [...readPieces(file)]
-    const records = pieces.filter((piece): piece is Whole => piece.is === 'record')
-    const started = performance.now()
-    stage('posting')
-    const refused = await insertIsolating(records, `cyclewatch-${segment.id}`, (some, token) =>
-      insert(
-        { signal, encoding, token },
-        some.map(({ body }) => body),
-      ),
-    )
-    const guilty = [...refused.map(toGuilty), ...pieces.flatMap(toDamaged)]
-    for (const one of guilty) await quarantine(folder, segment, one, now())
-    await replaceByReceipt(
-      folder,
-      segment,
-      records.map(({ digest }) => digest),
-      stage,
-    )
-    onStored(segment)
-    const items = records.reduce((sum, record) => sum + record.items, 0)
-    tell({ kind: 'inserted', signal, bytes: segment.bytes, items, ms: performance.now() - started })
-    if (guilty.length > 0) onQuarantined()
-    for (const { bytes, reason } of guilty) tell({ kind: 'quarantined', signal, bytes: bytes.length, reason })
-  }
-
   return async (segment) => {
     const buffer = buffers.take(segment.bytes)
     const file = await readInto(buffer, segmentPath(folder, segment), segment.bytes)
     if (file === null) {
       tell({ kind: 'lost', signal: segment.signal, bytes: segment.bytes })
       onStored(segment)
-    } else await store(segment, file)
+    } else await store(options, segment, file)
     // Not after a failure: the request that was given up may still be reading it.
     buffers.give(buffer)
   }
+}
+
+async function store(options: DeliveryOptions, segment: Segment, file: Buffer): Promise<void> {
+  const { insert, tell, stage } = options
+  const { signal, encoding } = segment
+  const pieces = [...readPieces(file)]
+  const records = pieces.filter((piece): piece is Whole => piece.is === 'record')
+  const started = performance.now()
+  stage('posting')
+  const refused = await insertIsolating(records, `cyclewatch-${segment.id}`, (some, token) =>
+    insert({ signal, encoding, token }, some.map(bodyOf)),
+  )
+  const ms = performance.now() - started
+  const guilty = [...refused.map(toGuilty), ...pieces.flatMap(toDamaged)]
+  const refusedRecords = new Set(refused.map(({ body }) => body))
+  const stored = records.filter((record) => !refusedRecords.has(record))
+  await settle(options, segment, guilty, stored.map(digestOf))
+  if (guilty.length > 0) options.onQuarantined(segment, [...refusedRecords].map(digestOf))
+  const items = stored.reduce((sum, record) => sum + record.items, 0)
+  tell({ kind: 'inserted', signal, bytes: segment.bytes, items, ms })
+  for (const { bytes, reason } of guilty) tell({ kind: 'quarantined', signal, bytes: bytes.length, reason })
+}
+
+/** Leaves of the segment what is to be kept, and no more. */
+async function settle(
+  { folder, reserve, now, stage, onStored }: DeliveryOptions,
+  segment: Segment,
+  guilty: Guilty[],
+  digests: Buffer[],
+): Promise<void> {
+  for (const one of guilty) await reserve.write(() => quarantine(folder, segment, one, now()))
+  await reserve.write(() => replaceByReceipt(folder, segment, digests, stage))
+  await reserve.restore()
+  onStored(segment)
+}
+
+function bodyOf({ body }: Whole): Buffer {
+  return body
+}
+
+function digestOf({ digest }: Whole): Buffer {
+  return digest
 }
 
 function toGuilty({ body: { at, body }, reason }: { body: Whole; reason: string }): Guilty {

@@ -11,8 +11,11 @@ import { ENCODINGS, type Encoding, SIGNALS, type Signal } from '#storage/signals
 /** `id` is unique over all spools and begins with when the segment was begun, so that names sort by age. */
 export type SegmentName = { id: string; signal: Signal; encoding: Encoding }
 
-/** A segment nothing will be added to; `bytes` of its file count, whatever may lie behind them. */
-export type Segment = SegmentName & { bytes: number }
+/**
+ * A segment nothing will be added to; `bytes` of its file count, whatever may lie behind them. A `full` one need not
+ * wait for others to be stored.
+ */
+export type Segment = SegmentName & { bytes: number; full: boolean }
 
 export function segmentName(signal: Signal, encoding: Encoding, now: number, random: string): SegmentName {
   return { id: `${String(now).padStart(13, '0')}-${random}`, signal, encoding }
@@ -32,11 +35,15 @@ export function listSpool(folder: string): { segments: Segment[]; receipts: Segm
   const files = attempt(folder, () => readdirSync(folder).sort())
   const named = files.flatMap((file) => parseName(file) ?? [])
   return {
-    segments: named
-      .filter(({ kind }) => kind === 'segment')
-      .map(({ name }) => ({ ...name, bytes: statSync(segmentPath(folder, name)).size })),
+    segments: named.filter(({ kind }) => kind === 'segment').flatMap(({ name }) => withSize(folder, name)),
     receipts: named.filter(({ kind }) => kind === 'stored').map(({ name }) => name),
   }
+}
+
+/** Whoever only looks may find that the process that stores them has removed it meanwhile. */
+function withSize(folder: string, name: SegmentName): Segment[] {
+  const found = attempt(folder, () => statSync(segmentPath(folder, name), { throwIfNoEntry: false }))
+  return found ? [{ ...name, bytes: found.size, full: true }] : []
 }
 
 const NAME = new RegExp(

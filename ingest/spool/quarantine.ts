@@ -2,8 +2,8 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { quarantineFolder, type SegmentName, writeDurably } from '#ingest/spool/folder.ts'
 import type { Encoding, Signal } from '#storage/signals.ts'
-import { quarantineFolder, type SegmentName, writeDurably } from './folder.ts'
 
 /** `file` holds the bytes as they would be sent, unless they are `damaged`; `at` is RFC 3339. */
 export type Quarantined = {
@@ -46,13 +46,26 @@ export function listQuarantine(folder: string): Quarantined[] {
   return namesIn(place)
     .filter((file) => file.endsWith('.reason.json'))
     .sort()
-    .map((file) => JSON.parse(readFileSync(join(place, file), 'utf8')) as Quarantined)
+    .flatMap((file) => readNote(join(place, file)))
+}
+
+/** None where somebody has removed it meanwhile. */
+function readNote(path: string): Quarantined[] {
+  try {
+    return [JSON.parse(readFileSync(path, 'utf8')) as Quarantined]
+  } catch {
+    return []
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 /** On disk, reasons included. */
 export function quarantineBytes(folder: string): number {
   const place = quarantineFolder(folder)
-  return namesIn(place).reduce((sum, file) => sum + statSync(join(place, file)).size, 0)
+  return namesIn(place).reduce((sum, file) => sum + sizeOf(join(place, file)), 0)
 }
 
 function namesIn(place: string): string[] {

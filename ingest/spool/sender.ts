@@ -2,10 +2,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tell } from '#ingest/events.ts'
-import { createBell } from '#ingest/spool/bell.ts'
+import { type Bell, createBell } from '#ingest/spool/bell.ts'
 import type { Segment } from '#ingest/spool/folder.ts'
 import { begunAt } from '#ingest/spool/folder.ts'
-import { restAfter, whatIsDue } from '#ingest/spool/pace.ts'
+import { restAfter, type Situation, whatIsDue } from '#ingest/spool/pace.ts'
 import type { Writer } from '#ingest/spool/writer.ts'
 import { messageOf } from '#model/errors.ts'
 import type { Signal } from '#storage/signals.ts'
@@ -27,7 +27,6 @@ export type Backlog = { segments: number; bytes: number; since: number | null }
 export type SenderOptions = {
   signal: Signal
   writers: Writer[]
-  segmentBytes: number
   deliver: (segment: Segment) => Promise<void>
   tell: Tell
   random: () => number
@@ -36,102 +35,117 @@ export type SenderOptions = {
 /** One does not keep ClickHouse busy: while it merges what came, the next is read. */
 const AT_ONCE = 2
 
-export function startSender({ signal, writers, segmentBytes, deliver, tell, random }: SenderOptions): Sender {
-  const bell = createBell()
-  const queue: Segment[] = []
-  const sending = new Set<Segment>()
-  let sealing = false
-  let failures = 0
-  let lastStart = Number.NEGATIVE_INFINITY
-  let restUntil = 0
-  let state: 'running' | 'finishing' | 'closed' = 'running'
+type Line = SenderOptions & {
+  bell: Bell
+  queue: Segment[]
+  sending: Set<Segment>
+  sealing: boolean
+  failures: number
+  lastStart: number
+  restUntil: number
+  state: 'running' | 'finishing' | 'closed'
+}
 
-  async function work(): Promise<void> {
-    while (state !== 'closed') {
-      const oldest = oldestOpen(writers)
-      const next = whatIsDue(
-        {
-          queued: queue.map(({ bytes }) => bytes),
-          open: oldest !== undefined,
-          sending: sending.size + Number(sealing),
-          lastStart,
-          restUntil,
-          finishing: state === 'finishing',
-        },
-        segmentBytes,
-        performance.now(),
-      )
-      if (next.due === 'later') await bell.wait(next.ms)
-      else if (next.due === 'queued') await send(queue.splice(next.index, 1)[0] as Segment)
-      else await seal(oldest as Writer)
-    }
+export function startSender(options: SenderOptions): Sender {
+  const line: Line = {
+    ...options,
+    bell: createBell(),
+    queue: [],
+    sending: new Set(),
+    sealing: false,
+    failures: 0,
+    lastStart: Number.NEGATIVE_INFINITY,
+    restUntil: 0,
+    state: 'running',
   }
-
-  /** The writer puts what it completes into the queue. */
-  async function seal(writer: Writer): Promise<void> {
-    sealing = true
-    await writer.seal().catch(failed)
-    sealing = false
-  }
-
-  async function send(segment: Segment): Promise<void> {
-    sending.add(segment)
-    lastStart = performance.now()
-    try {
-      await deliver(segment)
-      failures = 0
-    } catch (error) {
-      failed(error)
-      // Behind the others: what hinders this one need not hinder them.
-      queue.push(segment)
-    } finally {
-      sending.delete(segment)
-      bell.ring()
-    }
-  }
-
-  function failed(error: unknown): void {
-    failures += 1
-    restUntil = performance.now() + restAfter(failures, random())
-    tell({ kind: 'retrying', signal, reason: messageOf(error) })
-  }
-
-  function backlog(): Backlog {
-    const segments = [...sending, ...queue]
-    const open = writers.filter((writer) => writer.openSince() !== null)
-    const since = [...segments.map(begunAt), ...open.map((writer) => writer.openSince() as number)]
-    return {
-      segments: segments.length + open.length,
-      bytes: [...segments.map(({ bytes }) => bytes), ...open.map((writer) => writer.openBytes())].reduce(add, 0),
-      since: since.length === 0 ? null : Math.min(...since),
-    }
-  }
-
-  const workers = Promise.all(Array.from({ length: AT_ONCE }, work))
-
+  const workers = Promise.all(Array.from({ length: AT_ONCE }, () => work(line)))
   return {
     enqueue(segment) {
-      queue.push(segment)
-      bell.ring()
+      line.queue.push(segment)
+      line.bell.ring()
     },
-    wake: bell.ring,
-    state: backlog,
+    wake: line.bell.ring,
+    state: () => backlog(line),
     async finish(ms) {
-      const deadline = performance.now() + ms
-      state = 'finishing'
-      bell.ring()
-      // Where ClickHouse does not take it now, the next process will send it.
-      while (backlog().segments > 0 && failures === 0 && performance.now() < deadline) await delay(10)
-      state = 'closed'
-      bell.ring()
-      if (sending.size === 0) await workers
-      await Promise.all(writers.map((writer) => writer.seal()))
+      await drain(line, performance.now() + ms)
+      line.state = 'closed'
+      line.bell.ring()
+      if (line.sending.size === 0) await workers
+      await Promise.all(line.writers.map((writer) => writer.seal()))
     },
   }
 }
 
-function add(a: number, b: number): number {
-  return a + b
+async function work(line: Line): Promise<void> {
+  const { bell, queue } = line
+  while (line.state !== 'closed') {
+    const writer = oldestOpen(line.writers)
+    const next = whatIsDue(situation(line, writer !== undefined), performance.now())
+    if (next.due === 'later') await bell.wait(next.ms)
+    else if (next.due === 'queued') await send(line, queue.splice(next.index, 1)[0] as Segment)
+    else await seal(line, writer as Writer)
+  }
+}
+
+function situation(line: Line, open: boolean): Situation {
+  const { signal, queue, sending, sealing, lastStart, restUntil, state } = line
+  return {
+    signal,
+    queued: queue.map(({ full }) => full),
+    open,
+    sending: sending.size + Number(sealing),
+    lastStart,
+    restUntil,
+    finishing: state === 'finishing',
+  }
+}
+
+/** The writer puts what it completes into the queue. */
+async function seal(line: Line, writer: Writer): Promise<void> {
+  line.sealing = true
+  await writer.seal().catch((error: unknown) => failed(line, error))
+  line.sealing = false
+}
+
+async function send(line: Line, segment: Segment): Promise<void> {
+  line.sending.add(segment)
+  line.lastStart = performance.now()
+  try {
+    await line.deliver(segment)
+    line.failures = 0
+  } catch (error) {
+    failed(line, error)
+    // Behind the others: what hinders this one need not hinder them.
+    line.queue.push(segment)
+  } finally {
+    line.sending.delete(segment)
+    line.bell.ring()
+  }
+}
+
+function failed(line: Line, error: unknown): void {
+  line.failures += 1
+  line.restUntil = performance.now() + restAfter(line.failures, line.random())
+  line.tell({ kind: 'retrying', signal: line.signal, reason: messageOf(error) })
+}
+
+/** Sends without a pace. What ClickHouse does not take now the next process will send. */
+async function drain(line: Line, deadline: number): Promise<void> {
+  line.state = 'finishing'
+  line.bell.ring()
+  while (backlog(line).segments > 0 && line.failures === 0 && performance.now() < deadline) await delay(10)
+}
+
+function backlog({ sending, queue, writers }: Line): Backlog {
+  const segments = [...sending, ...queue]
+  const open = writers.filter((writer) => writer.openSince() !== null)
+  const since = [...segments.map(begunAt), ...open.map((writer) => writer.openSince() as number)]
+  const bytes = [...segments.map((segment) => segment.bytes), ...open.map((writer) => writer.openBytes())]
+  return {
+    segments: segments.length + open.length,
+    bytes: bytes.reduce((sum, some) => sum + some, 0),
+    since: since.length === 0 ? null : Math.min(...since),
+  }
 }
 
 function oldestOpen(writers: Writer[]): Writer | undefined {

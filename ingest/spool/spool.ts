@@ -2,15 +2,16 @@
 
 import type { Tell } from '#ingest/events.ts'
 import { createDelivery, type Insert } from '#ingest/spool/delivery.ts'
-import { type Digests, rememberDigests } from '#ingest/spool/digests.ts'
-import { holdSpool, type Segment, type SegmentName } from '#ingest/spool/folder.ts'
+import { rememberDigests } from '#ingest/spool/digests.ts'
+import { holdSpool, type SegmentName } from '#ingest/spool/folder.ts'
+import { each, type Line, startLine } from '#ingest/spool/line.ts'
 import { quarantineBytes } from '#ingest/spool/quarantine.ts'
 import { keepReceipts } from '#ingest/spool/receipts.ts'
 import { type Accepted, HEADER_BYTES } from '#ingest/spool/record.ts'
 import { readLeft, rememberRecent } from '#ingest/spool/recovery.ts'
-import { type Backlog, type Sender, startSender } from '#ingest/spool/sender.ts'
+import { keepReserve, type Reserve } from '#ingest/spool/reserve.ts'
+import type { Backlog } from '#ingest/spool/sender.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
-import { createWriter, type Writer } from '#ingest/spool/writer.ts'
 import { Unavailable } from '#model/errors.ts'
 import { formatSize } from '#model/sizes.ts'
 import { ENCODINGS, type Encoding, SIGNALS, type Signal } from '#storage/signals.ts'
@@ -43,14 +44,15 @@ export type Spool = {
 /** An insert of 50,000 spans: large enough for ClickHouse, and two of them are no burden on memory. */
 const SEGMENT_BYTES = 16 * 2 ** 20
 const CLOSING_MS = 5_000
+/** Somebody may have emptied the quarantine. */
+const LOOK_MS = 5_000
 
-/** One signal: bodies are written by encoding and sent by one sender. */
-type Line = { sender: Sender; writers: Record<Encoding, Writer>; digests: Record<Encoding, Digests> }
+type Lines = Record<Signal, Line>
 
 /** Takes over what an earlier process left. Throws Unavailable when the folder cannot be used or another process does. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { folder, limitBytes, insert, tell, segmentBytes = SEGMENT_BYTES } = options
-  const { now = Date.now, random = Math.random, stage = () => {} } = options
+  const { folder, limitBytes, segmentBytes = SEGMENT_BYTES, now = Date.now, random = Math.random } = options
+  const { stage = () => {} } = options
   await using parts = new AsyncDisposableStack()
   const lock = holdSpool(folder)
   parts.defer(() => lock.release())
@@ -58,67 +60,74 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const digestsOf = ({ signal, encoding }: SegmentName) => digests[signal][encoding]
 
   const left = await readLeft(folder)
+  const reserve = await keepReserve(folder)
   const receipts = await keepReceipts(folder, left.receipts, digestsOf, now)
   parts.defer(() => receipts.close())
   await rememberRecent(folder, left.segments, digestsOf, now())
 
-  let quarantinedBytes = quarantineBytes(folder)
-  const onQuarantined = () => {
-    quarantinedBytes = quarantineBytes(folder)
+  const quarantined = sizeOfQuarantine(folder)
+  const around = { ...options, segmentBytes, now, random, stage }
+  const onQuarantined = (segment: SegmentName, refused: Buffer[]) => {
+    quarantined.look()
+    for (const digest of refused) digestsOf(segment).forget(digest)
   }
-  const onStored = receipts.add
-  const deliver = createDelivery({ folder, segmentBytes, insert, now, tell, stage, onStored, onQuarantined })
-  const lines = each(SIGNALS, (signal): Line => {
-    const onComplete = (segment: Segment) => sender.enqueue(segment)
-    const writers = each(ENCODINGS, (encoding) =>
-      createWriter({ folder, signal, encoding, segmentBytes, now, stage, onComplete }),
-    )
-    const sender = startSender({ signal, writers: Object.values(writers), segmentBytes, deliver, tell, random })
-    return { sender, writers, digests: digests[signal] }
-  })
-  parts.defer(async () => {
-    await Promise.all(Object.values(lines).map(({ sender }) => sender.finish(CLOSING_MS)))
-  })
-  for (const segment of left.segments) lines[segment.signal].sender.enqueue(segment)
+  const deliver = createDelivery({ ...around, reserve, onStored: receipts.add, onQuarantined })
+  const lines = each(SIGNALS, (signal) => startLine(signal, { ...around, digests: digests[signal], deliver }))
+  parts.defer(() => finish(lines))
+  for (const segment of left.segments) lines[segment.signal].enqueue(segment)
 
-  const state = (): SpoolState => ({
-    limitBytes,
-    quarantinedBytes,
-    waiting: each(SIGNALS, (signal) => lines[signal].sender.state()),
-  })
+  const waiting = () => each(SIGNALS, (signal) => lines[signal].state())
+  const state = (): SpoolState => ({ limitBytes, quarantinedBytes: quarantined.bytes(), waiting: waiting() })
+  const looking = setInterval(quarantined.look, LOOK_MS).unref()
+  parts.defer(() => clearInterval(looking))
   const running = parts.move()
+  return { state, accept: acceptInto(lines, state, reserve), close: () => running.disposeAsync() }
+}
+
+async function finish(lines: Lines): Promise<void> {
+  await Promise.all(Object.values(lines).map((line) => line.finish(CLOSING_MS)))
+}
+
+/** Asked for with each request, so it is counted only when there is more. */
+function sizeOfQuarantine(folder: string): { bytes(): number; look(): void } {
+  let bytes = quarantineBytes(folder)
   return {
-    state,
-    async accept(signal, encoding, accepted) {
-      refuseWhenFull(state(), accepted)
-      return acceptInto(lines[signal], encoding, accepted)
+    bytes: () => bytes,
+    look() {
+      bytes = quarantineBytes(folder)
     },
-    close: () => running.disposeAsync(),
   }
 }
 
-async function acceptInto(line: Line, encoding: Encoding, accepted: Accepted): Promise<'written' | 'repeated'> {
-  const digests = line.digests[encoding]
-  const seen = digests.find(accepted.digest)
-  if (seen !== null) {
-    await seen
-    return 'repeated'
+function acceptInto(lines: Lines, state: () => SpoolState, reserve: Reserve): Spool['accept'] {
+  let arriving = 0
+  return async (signal, encoding, accepted) => {
+    if (reserve.isSpent()) await refuseOnFullDisk(reserve)
+    // From here to the write nothing may wait, or two of the same could pass.
+    const seen = lines[signal].find(encoding, accepted)
+    if (seen !== null) return seen.then(() => 'repeated')
+    const bytes = HEADER_BYTES + accepted.body.length
+    refuseWhenFull(state(), arriving + bytes)
+    arriving += bytes
+    try {
+      await lines[signal].write(encoding, accepted)
+      return 'written'
+    } finally {
+      arriving -= bytes
+    }
   }
-  const written = line.writers[encoding].append(accepted)
-  digests.add(accepted.digest, written)
-  await written
-  line.sender.wake()
-  return 'written'
 }
 
-function refuseWhenFull({ limitBytes, quarantinedBytes, waiting }: SpoolState, { body }: Accepted): void {
+async function refuseOnFullDisk(reserve: Reserve): Promise<void> {
+  await reserve.restore()
+  if (reserve.isSpent()) throw new Unavailable('the disk that the spool is on is full')
+}
+
+/** `arriving` are the bytes that would come to those it knows. */
+function refuseWhenFull({ limitBytes, quarantinedBytes, waiting }: SpoolState, arriving: number): void {
   const used = Object.values(waiting).reduce((sum, { bytes }) => sum + bytes, quarantinedBytes)
-  if (used + HEADER_BYTES + body.length <= limitBytes) return
+  if (used + arriving <= limitBytes) return
   throw new Unavailable(
     `the spool is full (${formatSize(used)} of ${formatSize(limitBytes)}, ingest.spoolBytes) until ClickHouse takes more`,
   )
-}
-
-function each<Key extends string, Value>(keys: readonly Key[], make: (key: Key) => Value): Record<Key, Value> {
-  return Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<Key, Value>
 }

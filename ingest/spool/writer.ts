@@ -3,15 +3,13 @@
 
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { Unavailable } from '#model/errors.ts'
+import { begunAt, type Segment, type SegmentName, segmentName, segmentPath, syncFolder } from '#ingest/spool/folder.ts'
+import { type Accepted, HEADER_BYTES, headerOf } from '#ingest/spool/record.ts'
+import type { Stage } from '#ingest/spool/stage.ts'
+import { messageOf, Unavailable } from '#model/errors.ts'
 import type { Encoding, Signal } from '#storage/signals.ts'
-import { begunAt, type Segment, type SegmentName, segmentName, segmentPath, syncFolder } from './folder.ts'
-import { type Accepted, HEADER_BYTES, headerOf } from './record.ts'
-import type { Stage } from './stage.ts'
 
 export type Writer = {
-  readonly signal: Signal
-  readonly encoding: Encoding
   /** Resolves when the body is on disk. Throws Unavailable when it cannot be written; then nothing of it stays. */
   append(accepted: Accepted): Promise<void>
   /** Of the segment that is being written; 0 while there is none. */
@@ -22,7 +20,7 @@ export type Writer = {
   seal(): Promise<void>
 }
 
-/** `onComplete` takes over each segment that has grown to `segmentBytes` or was sealed. */
+/** `onComplete` takes over each segment that has become full, at `segmentBytes`, or was sealed. */
 export type WriterOptions = {
   folder: string
   signal: Signal
@@ -33,57 +31,61 @@ export type WriterOptions = {
   onComplete: (segment: Segment) => void
 }
 
+/** Empty items take next to no bytes on their way, and then memory as all others do. */
+const SEGMENT_ITEMS = 500_000
+
 /** `bytes` are committed; `dirty` says that behind them may lie what was refused. */
-type Open = { name: SegmentName; file: FileHandle; bytes: number; dirty: boolean }
+type Open = { name: SegmentName; file: FileHandle; bytes: number; items: number; dirty: boolean }
 type Waiting = { accepted: Accepted; resolve: () => void; reject: (error: unknown) => void }
 
+type Line = WriterOptions & { current: Open | null; waiting: Waiting[]; committing: Promise<void> | null }
+
 export function createWriter(options: WriterOptions): Writer {
-  const { signal, encoding, segmentBytes, now } = options
-  let current: Open | null = null
-  const waiting: Waiting[] = []
-  let committing: Promise<void> | null = null
-
-  async function commitAll(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, fitting(waiting, segmentBytes - (current?.bytes ?? 0)))
-      try {
-        current ??= await openSegment(options, segmentName(signal, encoding, now(), randomBytes(4).toString('hex')))
-        await commit(current, batch, options.stage)
-        for (const { resolve } of batch) resolve()
-      } catch (cause) {
-        // Also to give back what the half that was written takes of a full disk.
-        if (current !== null) await clean(current).catch(() => {})
-        const error = new Unavailable(`the spool cannot be written: ${(cause as Error).message}`, { cause })
-        for (const { reject } of batch) reject(error)
-      }
-      if (current !== null && current.bytes >= segmentBytes) await complete(current)
-    }
-    committing = null
-  }
-
-  async function complete(segment: Open): Promise<void> {
-    await clean(segment)
-    current = null
-    options.onComplete({ ...segment.name, bytes: segment.bytes })
-    // It is synced: what closing has to say is of no consequence.
-    await segment.file.close().catch(() => {})
-  }
-
+  const line: Line = { ...options, current: null, waiting: [], committing: null }
   return {
-    signal,
-    encoding,
     append(accepted) {
-      const written = new Promise<void>((resolve, reject) => waiting.push({ accepted, resolve, reject }))
-      committing ??= commitAll()
+      const written = new Promise<void>((resolve, reject) => line.waiting.push({ accepted, resolve, reject }))
+      line.committing ??= commitAll(line)
       return written
     },
-    openBytes: () => current?.bytes ?? 0,
-    openSince: () => (current === null || current.bytes === 0 ? null : begunAt(current.name)),
+    openBytes: () => line.current?.bytes ?? 0,
+    openSince: () => (line.current === null || line.current.bytes === 0 ? null : begunAt(line.current.name)),
     async seal() {
-      while (committing !== null) await committing
-      if (current !== null) await complete(current)
+      while (line.committing !== null) await line.committing
+      if (line.current !== null) await complete(line, line.current)
     },
   }
+}
+
+async function commitAll(line: Line): Promise<void> {
+  const { waiting, segmentBytes, stage } = line
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0, fitting(waiting, segmentBytes - (line.current?.bytes ?? 0)))
+    try {
+      line.current ??= await openSegment(line)
+      await commit(line.current, batch, stage)
+      for (const { resolve } of batch) resolve()
+    } catch (cause) {
+      // Also to give back what the half that was written takes of a full disk.
+      if (line.current !== null) await clean(line.current).catch(() => {})
+      const error = new Unavailable(`the spool cannot be written: ${messageOf(cause)}`, { cause })
+      for (const { reject } of batch) reject(error)
+    }
+    if (line.current !== null && isFull(line, line.current)) await complete(line, line.current)
+  }
+  line.committing = null
+}
+
+function isFull({ segmentBytes }: Line, { bytes, items }: Open): boolean {
+  return bytes >= segmentBytes || items >= SEGMENT_ITEMS
+}
+
+async function complete(line: Line, segment: Open): Promise<void> {
+  await clean(segment)
+  line.current = null
+  line.onComplete({ ...segment.name, bytes: segment.bytes, full: isFull(line, segment) })
+  // It is synced: what closing has to say is of no consequence.
+  await segment.file.close().catch(() => {})
 }
 
 /** How many of those that wait go into `room` bytes; at least one. */
@@ -96,10 +98,11 @@ function fitting(waiting: Waiting[], room: number): number {
   return beyond < 0 ? waiting.length : Math.max(1, beyond)
 }
 
-async function openSegment({ folder }: WriterOptions, name: SegmentName): Promise<Open> {
+async function openSegment({ folder, signal, encoding, now }: WriterOptions): Promise<Open> {
+  const name = segmentName(signal, encoding, now(), randomBytes(4).toString('hex'))
   const file = await open(segmentPath(folder, name), 'wx', 0o600)
   await syncFolder(folder)
-  return { name, file, bytes: 0, dirty: false }
+  return { name, file, bytes: 0, items: 0, dirty: false }
 }
 
 async function commit(segment: Open, batch: Waiting[], stage: Stage): Promise<void> {
@@ -111,6 +114,7 @@ async function commit(segment: Open, batch: Waiting[], stage: Stage): Promise<vo
   await segment.file.datasync()
   stage('synced')
   segment.dirty = false
+  segment.items += batch.reduce((sum, { accepted }) => sum + accepted.items, 0)
   segment.bytes += parts.reduce((sum, part) => sum + part.length, 0)
 }
 

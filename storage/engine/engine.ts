@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Unavailable } from '#model/errors.ts'
 import { openDatabase } from '#storage/client.ts'
-import { ENGINE_USER, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
+import { ENGINE_USER, type EngineFolder, engineFolder, writeEngineFiles } from '#storage/engine/files.ts'
 import { inUse, type Launched, lastLine, launch } from '#storage/engine/launch.ts'
 import { mendDeduplication } from '#storage/engine/mend.ts'
 import { holdFolder } from '#storage/hold.ts'
@@ -34,11 +34,8 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const folder = engineFolder(resolve(data))
   const password = writeEngineFiles(resolve(data), folder)
   const hold = holdFolder(folder.root, inUse(data))
-  const relaunch = (port: number) => {
-    mendDeduplication(folder.store)
-    return launch(library, folder, port, data)
-  }
-  const first = await relaunch(httpPort).catch((error: unknown) => {
+  const start = (port: number) => launchMended(library, folder, port, data)
+  const first = await start(httpPort).catch((error: unknown) => {
     hold.release()
     throw error
   })
@@ -50,7 +47,7 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const announce = () => writeAddress(data, { url, pid: watched.process?.pid ?? null })
   announce()
   const supervision = keepRunning(watched, {
-    relaunch: () => relaunch(first.port),
+    relaunch: () => start(first.port),
     tell: (event) => {
       if (event.kind === 'restarted') announce()
       tell(event)
@@ -70,6 +67,12 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
       hold.release()
     },
   }
+}
+
+/** What a kill left behind is mended first; nobody else is using the folder. */
+function launchMended(library: string, folder: EngineFolder, port: number, data: string): Promise<Launched> {
+  mendDeduplication(folder.store)
+  return launch(library, folder, port, data)
 }
 
 /** The engine's process of the moment; null between a crash and the next start. */

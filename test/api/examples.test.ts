@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto'
+import { Registry } from 'prom-client'
 import { beforeAll, expect, test } from 'vitest'
 import { createApi } from '#api/app.ts'
-import { insertTraces } from '#storage/spans.ts'
 import { useDatabase } from '#test/database.ts'
 import { span, traces } from '#test/ingest/otlp.ts'
+import { insertTraces } from '#test/storage/insert.ts'
+import { insertRows, startRow } from '#test/storage/rows.ts'
 
 const { db } = useDatabase()
 const NOW = Date.UTC(2026, 10, 1, 9)
-const api = createApi({ db, version: '0.0.0', hosts: [], now: () => NOW, report: (bug) => console.error(bug) })
+const api = createApi({
+  db,
+  version: '0.0.0',
+  registry: new Registry(),
+  hosts: [],
+  now: () => NOW,
+  report: (bug) => console.error(bug),
+})
 
 const START = BigInt(Date.UTC(2026, 10, 1, 8)) * 1_000_000n
 const at = (ms: number) => START + BigInt(Math.round(ms * 1e6))
@@ -53,6 +62,48 @@ beforeAll(async () => {
   )
 })
 
+// What was next to it, and a cycle that still runs.
+beforeAll(async () => {
+  const resource = { 'service.name': 'lcw-fetcher', 'service.version': '1.4.0' }
+  const here = { ServiceName: 'lcw-fetcher', ResourceAttributes: resource }
+  const instant = (ms: number) => new Date(Date.UTC(2026, 10, 1, 8) + ms).toISOString()
+  const begun = { 'cycle.name': 'coin-fetcher', 'cycle.trigger': 'schedule' }
+  const own = { ...here, TraceId: '4bf92f3577b34da6a3ce929d0e0e4736', SpanId: '00f067aa0ba902b7', SeverityText: 'INFO' }
+  const running = startRow('7bd2a91f0c4e4d1f8a35c9e7d2b60f14', NOW - 12_000)
+  await insertRows(db, 'otel_logs', [
+    { ...own, Timestamp: '2026-11-01T08:00:00.000250Z', EventName: 'cycle.started', LogAttributes: begun },
+    { ...here, Timestamp: instant(9_500), SeverityNumber: 13, Body: 'the garbage collector paused for 210 ms' },
+    { ...own, Timestamp: instant(16_830), Body: 'stored 250 coins', LogAttributes: { coins: '250' } },
+    { ...running, ...here, LogAttributes: begun },
+  ])
+  const points = (MetricName: string, MetricUnit: string, ...values: object[]) =>
+    values.map((value, index) => ({
+      ...here,
+      MetricName,
+      MetricUnit,
+      TimeUnix: instant(5_000 + 10_000 * index),
+      ...value,
+    }))
+  const cumulative = { StartTimeUnix: instant(-3_600_000), AggregationTemporality: 2 }
+  await insertRows(
+    db,
+    'otel_metrics_gauge',
+    points('process.memory.usage', 'By', { Value: 120_000_000 }, { Value: 132_000_000 }),
+  )
+  const user = { ...cumulative, IsMonotonic: true, Attributes: { 'cpu.mode': 'user' } }
+  await insertRows(
+    db,
+    'otel_metrics_sum',
+    points('process.cpu.time', 's', { ...user, Value: 41.5 }, { ...user, Value: 44 }),
+  )
+  const api = { ...cumulative, Attributes: { 'server.address': 'api.example' } }
+  const calls = [
+    { ...api, Count: 96, Sum: 200 },
+    { ...api, Count: 100, Sum: 215.5 },
+  ]
+  await insertRows(db, 'otel_metrics_histogram', points('http.client.request.duration', 's', ...calls))
+})
+
 type Operation = {
   responses: Record<string, { content?: { 'application/json': { example?: unknown } } }>
 }
@@ -63,6 +114,8 @@ const REQUESTS: Record<string, string> = {
   '/api/stats': '/api/stats?name=coin-fetcher',
   '/api/cycles': '/api/cycles',
   '/api/cycles/{traceId}': '/api/cycles/4bf92f3577b34da6a3ce929d0e0e4736',
+  '/api/cycles/{traceId}/logs': '/api/cycles/4bf92f3577b34da6a3ce929d0e0e4736/logs',
+  '/api/cycles/{traceId}/metrics': '/api/cycles/4bf92f3577b34da6a3ce929d0e0e4736/metrics',
 }
 
 test('carries for every route the example that the route really answers', async () => {

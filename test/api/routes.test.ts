@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { Registry } from 'prom-client'
 import { beforeAll, expect, test } from 'vitest'
 import { createApi } from '#api/app.ts'
 import type { ErrorBody } from '#api/errors.ts'
@@ -6,9 +7,9 @@ import type { HistoryAnswer, StatsAnswer } from '#api/schemas.ts'
 import { DEFAULT_BOUNDS } from '#model/buckets.ts'
 import { openDatabase } from '#storage/client.ts'
 import { writeDefinitions } from '#storage/definitions.ts'
-import { insertTraces } from '#storage/spans.ts'
 import { useDatabase } from '#test/database.ts'
 import { type SpanText, span, traces } from '#test/ingest/otlp.ts'
+import { insertTraces } from '#test/storage/insert.ts'
 
 const { db } = useDatabase()
 const NOW = Date.UTC(2026, 10, 1, 12)
@@ -16,6 +17,7 @@ const bugs: unknown[] = []
 const api = createApi({
   db,
   version: '0.0.0',
+  registry: new Registry(),
   hosts: ['127.0.0.2', 'cycles.example'],
   now: () => NOW,
   report: (bug) => bugs.push(bug),
@@ -205,7 +207,7 @@ test('GET /api/stats knows a cycle that is defined and has not run yet', async (
 
 test('GET /api/stats refuses an answer nobody could draw', async () => {
   const spans = Array.from({ length: 300 }, (_, n) => cycle(1, 1, `many-${n}`))
-  await insertTraces(db, traces([{ spans }]), 'protobuf', randomUUID())
+  await insertTraces(db, traces([{ spans }]))
   const { status, body } = await ask<ErrorBody>('/api/stats?window=1h&step=4s&from=2026-11-01T11:00:00Z')
   expect(status).toBe(400)
   expect(body.error.message).toMatch(/series of 900 windows, and at most 200000 windows in all/)
@@ -238,6 +240,7 @@ test('answers 503 with a time to come back when ClickHouse is away', async () =>
   const lonely = createApi({
     db: away,
     version: '0.0.0',
+    registry: new Registry(),
     hosts: [],
     now: () => NOW,
     report: (bug) => bugs.push(bug),

@@ -20,6 +20,7 @@ export type Up = AsyncDisposable & {
   readyMs: number
   ownMs: number
   apiUrl: string
+  ingestUrl: string
   clickhouse: Server
   pids: { own: number; engine: number }
 }
@@ -54,7 +55,15 @@ export async function up(folder: string, signal: AbortSignal, env: Record<string
   const pids = { own: child.pid, engine: engine.pid }
   const running = starting.move()
   const dispose = () => running.disposeAsync()
-  return { readyMs, ownMs: said.readyMs, apiUrl: said.api, clickhouse: engine, pids, [Symbol.asyncDispose]: dispose }
+  return {
+    readyMs,
+    ownMs: said.readyMs,
+    apiUrl: said.api,
+    ingestUrl: said.ingest,
+    clickhouse: engine,
+    pids,
+    [Symbol.asyncDispose]: dispose,
+  }
 }
 
 /** Resolves when the process is gone or could not be started. */
@@ -74,7 +83,7 @@ async function end(child: ChildProcess, ended: Promise<void>): Promise<void> {
   clearTimeout(impatience)
 }
 
-type Announced = { api: string; readyMs: number }
+type Announced = { api: string; ingest: string; readyMs: number }
 
 function announcement(child: ChildProcess, ended: Promise<void>): Promise<Announced> {
   let out = ''

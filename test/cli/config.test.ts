@@ -51,7 +51,7 @@ test('reports all five mistakes of a file at once, each with its line, column an
     '2:8: clickhouse.url: must be a URL such as http://localhost:8123 or https://host:8443',
     '3:3: clickhouse.databse: is not a key here; did you mean database?',
     '4:21: engine.httpPort: must be at most 65535, not 70000',
-    '5:16: api.listen: 0.0.0.0 can be reached from other machines, and there are no access tokens yet; listen on 127.0.0.1 or [::1]',
+    '5:16: api.listen: 0.0.0.0 can be reached from other machines; there are no tokens for reading yet, so listen on 127.0.0.1 or [::1]',
     '8:35: cycles[0].buckets.normal: must be more than fast: 20s is not more than 30s',
   ])
 })

@@ -17,6 +17,36 @@ test('draws a bar per span on a common time axis, with its duration and what it 
   `)
 })
 
+const RUNNING: WaterfallAnswer['cycle'] = {
+  ...WATERFALL_EXAMPLE.cycle,
+  endedAt: null,
+  durationMs: 40_000,
+  bucket: null,
+  outcome: 'running',
+  attributes: { 'cycle.name': 'coin-fetcher', 'cycle.trigger': 'schedule' },
+}
+
+test('draws the steps of a running cycle that have arrived below a bar up to now', () => {
+  const spans = WATERFALL_EXAMPLE.spans.slice(1).map((span) => ({ ...span, parent: 'missing' as const }))
+  expect(renderWaterfall({ cycle: RUNNING, spans }, PLAIN)).toMatchInlineSnapshot(`
+    "coin-fetcher  running for 40 s  lcw-fetcher 1.4.0
+    2026-11-01T08:00:00.000Z until now, trace 4bf92f3577b34da6a3ce929d0e0e4736
+
+    coin-fetcher   ██████████████████████████████████████████████████████    40 s  running
+      GET /coins   ██████████████████████································  16.2 s  fetch 200 api.example
+      write coins  ·····················█································  620 ms  db sqlite"
+  `)
+})
+
+test('says so when no step of a running cycle has arrived', () => {
+  expect(renderWaterfall({ cycle: RUNNING, spans: [] }, PLAIN)).toMatchInlineSnapshot(`
+    "coin-fetcher  running for 40 s  lcw-fetcher 1.4.0
+    2026-11-01T08:00:00.000Z until now, trace 4bf92f3577b34da6a3ce929d0e0e4736
+
+    no spans of it have arrived yet"
+  `)
+})
+
 test.each([
   { span: 'the whole', startMs: 0, durationMs: 100, drawn: '██████████' },
   { span: 'the first half', startMs: 0, durationMs: 50, drawn: '█████·····' },

@@ -1,7 +1,16 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { newFolder, nothingRunsIn, processesIn, run, type Started, start, until } from '#test/e2e/processes.ts'
+import {
+  ANYWHERE,
+  newFolder,
+  nothingRunsIn,
+  processesIn,
+  run,
+  type Started,
+  start,
+  until,
+} from '#test/e2e/processes.ts'
 import { cyclesOf, enginePid, sendCycle } from '#test/e2e/running.ts'
 
 const PATIENCE_MS = 60_000
@@ -50,6 +59,27 @@ test.concurrent(
     expect(traces).toEqual(expect.arrayContaining(cycles.map(({ traceId }) => traceId)))
     second.process.kill('SIGKILL')
     await nothingRunsIn(folder)
+  },
+  PATIENCE_MS,
+)
+
+test.concurrent(
+  'sends with a token of its own where senders need one, and shows it to nobody',
+  async () => {
+    const secret = 'a-secret-of-the-user'
+    const folder = newFolder(`${ANYWHERE}tokens: [{ name: prices, secret: ${secret}, roles: [ingest] }]\n`)
+    const { process: watched } = await demo(folder)
+    const ingest = /, ingest (http:\S+);/.exec(watched.out())?.[1] as string
+    expect(await sendCycle({ ingest }, 'prices')).toBe(401)
+    const residents = processesIn(folder)
+    expect(residents).toHaveLength(3)
+    for (const { pid, command } of residents) {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8')
+      expect(command + environment).not.toMatch(/bearer|a-secret/i)
+    }
+    watched.kill('SIGINT', { group: true })
+    expect(await watched.ended).toMatchObject({ code: 0, err: '' })
+    expect(watched.out()).not.toMatch(/bearer|a-secret/i)
   },
   PATIENCE_MS,
 )

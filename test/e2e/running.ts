@@ -37,12 +37,33 @@ export function stop({ process }: Up): Promise<Ended> {
   return process.ended
 }
 
-/** Runs a command against it. */
-export function ask({ folder, api }: Pick<Up, 'folder' | 'api'>, argv: string[]): Promise<Ended> {
+const AGE = /^cyclewatch_spool_oldest_seconds\{signal="\w+"\} (\S+)$/gm
+
+/** Resolves when all that was answered with 200 before this call is in ClickHouse. */
+export async function settled({ api }: Pick<Up, 'api'>): Promise<void> {
+  const asked = performance.now()
+  let metrics = ''
+  await until(
+    async () => {
+      const seconds = (performance.now() - asked) / 1_000
+      metrics = await (await fetch(`${api}/metrics`)).text()
+      const ages = [...metrics.matchAll(AGE)].map(([, age]) => Number(age))
+      return ages.length > 0 && ages.every((age) => age === 0 || age < seconds)
+    },
+    () => `an empty spool in ${metrics}`,
+  )
+}
+
+/** Runs a command against it, once everything sent is stored. */
+export async function ask({ folder, api }: Pick<Up, 'folder' | 'api'>, argv: string[]): Promise<Ended> {
+  await settled({ api })
   return run(folder, ['--url', api, ...argv])
 }
 
-/** The newest cycles, as the API tells them: a command takes a second to start on a busy machine. */
+/**
+ * The newest cycles, once everything sent is stored, as the API tells them: a command takes a second to start on a busy
+ * machine.
+ */
 export async function cyclesOf(where: Pick<Up, 'api'>, query = ''): Promise<CycleAnswer[]> {
   return (await answerOf<{ items: CycleAnswer[] }>(where, `/api/cycles?limit=1000${query}`)).items
 }
@@ -53,13 +74,15 @@ export function waterfallOf(where: Pick<Up, 'api'>, traceId: string): Promise<Wa
 }
 
 async function answerOf<Answer>({ api }: Pick<Up, 'api'>, path: string): Promise<Answer> {
+  await settled({ api })
   const answer = await fetch(api + path)
   if (!answer.ok) throw new Error(`${path} answers ${answer.status}: ${await answer.text()}`)
   return (await answer.json()) as Answer
 }
 
-/** Runs doctor with a configuration that names the addresses that were taken. */
-export function doctor({ folder, ingest, api }: Up): Promise<Ended> {
+/** Runs doctor, once everything sent is stored, with a configuration that names the addresses that were taken. */
+export async function doctor({ folder, ingest, api }: Up): Promise<Ended> {
+  await settled({ api })
   const config = `
 data: ./data
 engine: { httpPort: 0 }
@@ -101,8 +124,9 @@ export async function sendCycle(where: Pick<Up, 'ingest'>, name: string, traceId
   return (await post(where, tracesJson([{ spans: [root(name, traceId)] }]))).status
 }
 
-/** Asks the embedded ClickHouse as its own user. */
-export async function select<Row>({ folder, clickhouse }: Up, query: string): Promise<Row[]> {
+/** Asks the embedded ClickHouse as its own user, once everything sent is stored. */
+export async function select<Row>({ folder, clickhouse, api }: Up, query: string): Promise<Row[]> {
+  await settled({ api })
   const password = readFileSync(join(folder, 'data/engine/password'), 'utf8')
   const headers = { authorization: `Basic ${btoa(`cyclewatch:${password}`)}` }
   const answer = await fetch(`${clickhouse}/?database=cyclewatch&default_format=JSONEachRow`, {

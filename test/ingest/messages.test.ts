@@ -6,20 +6,33 @@ const text = (message: Uint8Array) => Buffer.from(message).toString()
 const hex = (message: Uint8Array) => Buffer.from(message).toString('hex')
 
 test('writes full success as the empty message', () => {
-  expect(text(successMessage(null, 'json'))).toBe('{}')
-  expect(hex(successMessage(null, 'protobuf'))).toBe('')
+  expect(text(successMessage('traces', null, 'json'))).toBe('{}')
+  expect(hex(successMessage('traces', null, 'protobuf'))).toBe('')
 })
 
 test('writes partial success as a count and a reason', () => {
-  const partial = { rejectedSpans: 2, errorMessage: 'why' }
-  expect(text(successMessage(partial, 'json'))).toBe('{"partialSuccess":{"rejectedSpans":"2","errorMessage":"why"}}')
-  expect(hex(successMessage(partial, 'protobuf'))).toBe('0a0708021203776879')
+  const partial = { rejected: 2, errorMessage: 'why' }
+  expect(text(successMessage('traces', partial, 'json'))).toBe(
+    '{"partialSuccess":{"rejectedSpans":"2","errorMessage":"why"}}',
+  )
+  expect(hex(successMessage('traces', partial, 'protobuf'))).toBe('0a0708021203776879')
 })
 
 test('writes a warning as no rejected spans and a reason', () => {
-  const partial = { rejectedSpans: 0, errorMessage: 'why' }
-  expect(text(successMessage(partial, 'json'))).toBe('{"partialSuccess":{"rejectedSpans":"0","errorMessage":"why"}}')
-  expect(hex(successMessage(partial, 'protobuf'))).toBe('0a051203776879')
+  const partial = { rejected: 0, errorMessage: 'why' }
+  expect(text(successMessage('traces', partial, 'json'))).toBe(
+    '{"partialSuccess":{"rejectedSpans":"0","errorMessage":"why"}}',
+  )
+  expect(hex(successMessage('traces', partial, 'protobuf'))).toBe('0a051203776879')
+})
+
+test.each([
+  ['traces', 'rejectedSpans'],
+  ['metrics', 'rejectedDataPoints'],
+  ['logs', 'rejectedLogRecords'],
+] as const)('counts what was rejected of %s as %s', (signal, name) => {
+  const message = text(successMessage(signal, { rejected: 2, errorMessage: 'why' }, 'json'))
+  expect(JSON.parse(message)).toEqual({ partialSuccess: { [name]: '2', errorMessage: 'why' } })
 })
 
 test('writes an error as google.rpc.Status', () => {
@@ -29,7 +42,7 @@ test('writes an error as google.rpc.Status', () => {
 })
 
 test('writes counts and lengths beyond one byte', () => {
-  const partial = { rejectedSpans: 2 ** 40, errorMessage: 'x'.repeat(300) }
+  const partial = { rejected: 2 ** 40, errorMessage: 'x'.repeat(300) }
   const expected = bytes(1, number(1, 2 ** 40), bytes(2, 'x'.repeat(300)))
-  expect(hex(successMessage(partial, 'protobuf'))).toBe(hex(expected))
+  expect(hex(successMessage('traces', partial, 'protobuf'))).toBe(hex(expected))
 })

@@ -1,5 +1,5 @@
-// Bodies of POST /v1/traces for tests: one description, both encodings. The protobuf pieces are exported so that a test
-// can also build what no sender should send.
+// Bodies of POST /v1/traces for tests: one description, both encodings. The pieces are exported for the other signals,
+// and so that a test can also build what no sender should send.
 
 import fc from 'fast-check'
 
@@ -40,7 +40,8 @@ export function span(different: SpanText = {}): SpanText {
   }
 }
 
-const attributes: fc.Arbitrary<Attributes> = fc.dictionary(
+/** Of every kind a sender could give them. */
+export const attributes: fc.Arbitrary<Attributes> = fc.dictionary(
   fc.string(),
   fc.oneof(
     fc.string({ unit: 'grapheme' }),
@@ -53,7 +54,7 @@ const attributes: fc.Arbitrary<Attributes> = fc.dictionary(
   ),
   { maxKeys: 5 },
 )
-const nanos = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+export const nanos = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
 
 /** Any requests a sender could send; a trace id that is not 32 digits long makes its span a rejected one. */
 export const requests: fc.Arbitrary<Sent[]> = fc.array(
@@ -166,7 +167,8 @@ export function spanFields(one: SpanText): Buffer[] {
   ]
 }
 
-function some<Given>(given: Given | undefined, field: (given: Given) => Buffer): Buffer[] {
+/** The field when it is given. */
+export function some<Given>(given: Given | undefined, field: (given: Given) => Buffer): Buffer[] {
   return given === undefined ? [] : [field(given)]
 }
 
@@ -224,11 +226,11 @@ export function spanJson({
   }
 }
 
-function keyValuesJson(attributes: Attributes = {}): unknown[] {
+export function keyValuesJson(attributes: Attributes = {}): unknown[] {
   return Object.entries(attributes).map(([key, value]) => ({ key, value: anyValueJson(value) }))
 }
 
-function anyValueJson(value: Value): Record<string, unknown> {
+export function anyValueJson(value: Value): Record<string, unknown> {
   if (typeof value === 'string') return { stringValue: value }
   if (typeof value === 'boolean') return { boolValue: value }
   if (typeof value === 'bigint') return { intValue: String(value) }

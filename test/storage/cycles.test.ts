@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { bucketOf, DEFAULT_BOUNDS } from '#model/buckets.ts'
 import { readCycle, readHistory, readStats } from '#storage/cycles.ts'
 import { writeDefinitions } from '#storage/definitions.ts'
-import { insertTraces } from '#storage/spans.ts'
 import { useDatabase } from '#test/database.ts'
 import { type SpanText, START, span, TRACE_ID, traces } from '#test/ingest/otlp.ts'
+import { insertTraces } from '#test/storage/insert.ts'
 
 const { db, select } = useDatabase()
 
@@ -16,7 +15,7 @@ async function send(
   spans: SpanText[],
   resource: Record<string, string> = { 'service.name': 'fetcher' },
 ): Promise<void> {
-  await insertTraces(db, traces([{ resource, spans }]), 'protobuf', randomUUID())
+  await insertTraces(db, traces([{ resource, spans }]))
 }
 
 /** The spans of one cycle as our collector sends them; `own` false: as a stranger would. */

@@ -14,6 +14,15 @@ async function indexesOf(name: string, parameters: Record<string, unknown>): Pro
      SELECT toDateTime64('2026-01-01 00:00:00', 9, 'UTC') + number, lower(hex(MD5(toString(number)))), 'aaaaaaaaaaaaaaaa', 'x', 's',
             map('cycle.name', concat('job-', toString(number % 4))), 1 FROM numbers(50000)`,
   )
+  await db.run(
+    `INSERT INTO otel_logs (Timestamp, TraceId, ServiceName, EventName, LogAttributes)
+     SELECT toDateTime64('2026-01-01 00:00:00', 9, 'UTC') + number, lower(hex(MD5(toString(number)))), 's', 'cycle.started',
+            map('cycle.name', 'job') FROM numbers(50000)`,
+  )
+  await db.run(
+    `INSERT INTO otel_metrics_gauge (TimeUnix, ServiceName, MetricName, Value)
+     SELECT toDateTime('2026-01-01 00:00:00', 'UTC') + number, 's', 'm', 1 FROM numbers(50000)`,
+  )
   const result = await client.query({
     query: `EXPLAIN indexes = 1, json = 1 ${queryText(name)}`,
     query_params: parameters,
@@ -37,6 +46,7 @@ async function indexesOf(name: string, parameters: Record<string, unknown>): Pro
 const RANGE = { from: 1_767_225_600_000, to: 1_767_229_200_000 }
 const TRACE = { traceId: 'cfcd208495d565ef66e7dff9f98764da' }
 const NO_FILTER = { keys: [], values: [] }
+const NEAR = { ...RANGE, ...NO_FILTER, service: 's', limit: 10 }
 const cases = [
   {
     query: 'stats',
@@ -73,6 +83,35 @@ const cases = [
     query: 'trace_spans',
     parameters: { ...TRACE, limit: 10 },
     uses: ['Min-Max(Timestamp)', 'Skip(idx_trace_id)'],
+  },
+  {
+    query: 'running',
+    parameters: {
+      ...RANGE,
+      ...NO_FILTER,
+      name: '',
+      sort: 'newest',
+      limit: 5,
+      afterPlace: 0,
+      afterTrace: '',
+      now: RANGE.to,
+    },
+    uses: ['Partition(toYYYYMM(Timestamp))', 'PrimaryKey(Timestamp,TraceId)'],
+  },
+  { query: 'running_cycle', parameters: { ...TRACE, now: RANGE.to }, uses: ['Skip(idx_trace_id)'] },
+  {
+    query: 'cycle_logs',
+    parameters: { ...NEAR, ...TRACE },
+    uses: [
+      'Skip(idx_trace_id)',
+      'Partition(toDate(Timestamp))',
+      'PrimaryKey(toStartOfFiveMinutes(Timestamp),ServiceName,Timestamp)',
+    ],
+  },
+  {
+    query: 'cycle_metrics',
+    parameters: { ...NEAR, padding: 60_000 },
+    uses: ['Partition(toDate(TimeUnix))', 'PrimaryKey(ServiceName,TimeUnix)', 'Skip(idx_time_minmax)'],
   },
 ]
 

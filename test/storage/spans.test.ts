@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { readSpans } from '#storage/cycles.ts'
-import { type Encoding, insertTraces } from '#storage/spans.ts'
+import type { Encoding } from '#storage/signals.ts'
 import { useDatabase } from '#test/database.ts'
 import { type Sent, SPAN_ID, START, span, TRACE_ID, traces, tracesJson } from '#test/ingest/otlp.ts'
+import { insertTraces } from '#test/storage/insert.ts'
 
 const { db, select } = useDatabase()
 
@@ -159,7 +160,7 @@ describe.each(['protobuf', 'json'] as const)('an OTLP body in %s', (encoding) =>
   test('shows bytes that are no UTF-8 as U+FFFD and keeps everything else', async () => {
     const body = ENCODERS[encoding]([{ spans: [span({ name: 'a?b', attributes: { 'k?': 'v?w', good: 'yes' } })] }])
     for (let at = body.indexOf('?'); at >= 0; at = body.indexOf('?')) body[at] = 0xff
-    await insertTraces(db, body, encoding, randomUUID())
+    await insertTraces(db, body, encoding)
     expect(await spans()).toMatchObject([
       { SpanName: 'a\uFFFDb', SpanAttributes: { 'k\uFFFD': 'v\uFFFDw', good: 'yes' } },
     ])
@@ -184,7 +185,7 @@ test.each([
   ['truncated', traces(FULL).subarray(0, 60)],
   ['junk', Buffer.from('this is not protobuf at all')],
 ])('a %s protobuf body is refused as bad input', async (_, body) => {
-  await expect(insertTraces(db, body, 'protobuf', randomUUID())).rejects.toMatchObject({ name: 'BadInput' })
+  await expect(insertTraces(db, body)).rejects.toMatchObject({ name: 'BadInput' })
   expect(await spans()).toEqual([])
 })
 
@@ -199,7 +200,7 @@ test.each([
   const body = tracesJson([{ spans: [span({ attributes: { n: 0n } })] }])
     .toString()
     .replace('"0"', written)
-  await insertTraces(db, Buffer.from(body), 'json', randomUUID())
+  await insertTraces(db, Buffer.from(body), 'json')
   expect(await spans()).toMatchObject([{ SpanAttributes: { n: shown } }])
 })
 

@@ -1,25 +1,33 @@
 import { expect, test } from 'vitest'
 import { restAfter, type Situation, whatIsDue } from '#ingest/spool/pace.ts'
 
-const FULL = 100
-const calm: Situation = { queued: [], open: false, sending: 0, lastStart: -5_000, restUntil: 0, finishing: false }
+const calm: Situation = {
+  signal: 'traces',
+  queued: [],
+  open: false,
+  sending: 0,
+  lastStart: -5_000,
+  restUntil: 0,
+  finishing: false,
+}
 
 test.each<[string, Partial<Situation>, string]>([
   ['waits when there is nothing', {}, 'later Infinity'],
   ['sends what is being written at once after a quiet second', { open: true }, 'open'],
   ['waits out the second since the last start', { open: true, lastStart: 9_400 }, 'later 400'],
-  ['sends small ones that were left before what is being written', { open: true, queued: [1, 2] }, 'queued 0'],
-  ['sends small ones a pace apart, too', { queued: [1, 2], lastStart: 9_999 }, 'later 999'],
-  ['sends small ones one at a time', { open: true, queued: [1], sending: 1 }, 'later Infinity'],
-  ['sends a full one without waiting', { queued: [1, FULL], lastStart: 10_000, sending: 1 }, 'queued 1'],
-  ['rests after a failure, full or not', { queued: [FULL], restUntil: 10_250 }, 'later 250'],
+  ['sends small ones that were left before what is being written', { open: true, queued: [false, false] }, 'queued 0'],
+  ['sends small ones a pace apart, too', { queued: [false, false], lastStart: 9_999 }, 'later 999'],
+  ['lets metrics wait longer', { open: true, signal: 'metrics', lastStart: 9_000 }, 'later 4000'],
+  ['sends small ones one at a time', { open: true, queued: [false], sending: 1 }, 'later Infinity'],
+  ['sends a full one without waiting', { queued: [false, true], lastStart: 10_000, sending: 1 }, 'queued 1'],
+  ['rests after a failure, full or not', { queued: [true], restUntil: 10_250 }, 'later 250'],
   [
     'sends what is left without a pace when it has to finish',
     { open: true, lastStart: 10_000, finishing: true },
     'open',
   ],
 ])('%s', (_, situation, expected) => {
-  const due = whatIsDue({ ...calm, ...situation }, FULL, 10_000)
+  const due = whatIsDue({ ...calm, ...situation }, 10_000)
   const words = due.due === 'later' ? `later ${due.ms}` : due.due === 'queued' ? `queued ${due.index}` : 'open'
   expect(words).toBe(expected)
 })

@@ -197,7 +197,7 @@ test('puts a refused body aside with the reason and stores the others', async ()
   })
   expect(readFileSync(note?.file ?? '', 'utf8')).toBe('poison')
   expect(spool.state().quarantinedBytes).toBeGreaterThan(6)
-  expect(await send(spool, 'poison')).toEqual(['repeated'])
+  expect(await send(spool, 'poison', 'a')).toEqual(['written', 'repeated'])
 })
 
 /** Leaves one segment with these bodies, as a process that was killed would. */

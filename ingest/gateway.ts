@@ -1,0 +1,56 @@
+// Ingest as a whole: the spool, the routes that fill it, and the meters of both.
+
+import type { HttpBindings } from '@hono/node-server'
+import { Counter, type Registry } from 'prom-client'
+import { keysOf, type Token } from './access.ts'
+import { memoryBudget, memoryFor } from './body/memory.ts'
+import type { Tell } from './events.ts'
+import { meterIngest, meterSpool } from './meters.ts'
+import { rateLimit } from './rate.ts'
+import { ingestRoutes } from './routes.ts'
+import { openSpool, type SpoolOptions } from './spool/spool.ts'
+
+/** `tokens`: without any, everyone who can connect may send. `onError` hears of bugs. */
+export type GatewayOptions = Omit<SpoolOptions, 'tell'> & {
+  tokens: readonly Token[]
+  maxBodyBytes: number
+  bytesPerSecond: number | null
+  registry: Registry
+  tell: Tell
+  onError: (error: unknown) => void
+}
+
+/** To be closed after the server that calls `fetch`. */
+export type Gateway = {
+  fetch(request: Request, env: HttpBindings): Response | Promise<Response>
+  /** To be called for each connection that was closed because there are too many. */
+  onDrop(): void
+  close(): Promise<void>
+}
+
+/** Throws Unavailable when the spool cannot be used. */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const { registry, maxBodyBytes, onError } = options
+  const meter = meterIngest(registry)
+  const tell: Tell = (event) => {
+    meter(event)
+    options.tell(event)
+  }
+  const spool = await openSpool({ ...options, tell })
+  meterSpool(registry, spool.state, options.now ?? Date.now)
+  const dropped = new Counter({
+    name: 'cyclewatch_ingest_connections_refused_total',
+    help: 'Connections closed because there were too many (ingest.connections).',
+    registers: [registry],
+  })
+  const routes = ingestRoutes({
+    spool,
+    keys: keysOf(options.tokens),
+    rate: rateLimit(options.bytesPerSecond),
+    memory: memoryBudget(memoryFor(maxBodyBytes)),
+    maxBodyBytes,
+    tell,
+    onError,
+  })
+  return { fetch: routes.fetch, onDrop: () => dropped.inc(), close: spool.close }
+}

@@ -1,0 +1,168 @@
+// What ingest costs: stored spans a second, processor time beside that of inserting the same rows with nothing to decode,
+// memory, answers, and many small senders. All of it on this machine, the senders too.
+// node test/bench/ingest.ts [--short] [--seconds N] [--json FILE]
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { INSERT_SETTINGS } from '#storage/inserts.ts'
+import { measureLimit, mergesSettled } from '#test/bench/ingest/limit.ts'
+import { type Measured, measureLoad } from '#test/bench/ingest/load.ts'
+import { type Figure, type Row, report, row } from '#test/bench/report.ts'
+import { configure, type Up, up } from '#test/bench/up.ts'
+
+const STORED_BAR = 100_000
+const RATIO_BAR = 2.2
+const COST_BAR_S = 6
+const OWN_BAR_S = 1.5
+const JSON_BAR = 2
+const MEMORY_BAR_MB = 250
+/** Of the memory over ten minutes; what a garbage collector keeps in hand moves more than nothing. */
+const GROWTH_BAR = 1.1
+const ANSWER_BAR_MS = 150
+const SMALL_BAR = 500
+const INSERTS_BAR = 1
+
+/** Seconds of each load; the limit is measured with as many inserts as the sustained load makes in some seconds. */
+type Effort = { sustained: number; json: number; half: number; small: number; flat: number; inserts: number }
+
+const FULL: Effort = { sustained: 60, json: 30, half: 30, small: 30, flat: 600, inserts: 20 }
+const SHORT: Effort = { sustained: 3, json: 2, half: 3, small: 3, flat: 4, inserts: 2 }
+
+/** Of the 500 spans of a request. */
+const CYCLES = 25
+const CONNECTIONS = 4
+const SPANS_AN_INSERT = 50_000
+
+/** Works in a new folder among the temporary files; what it made is gone afterwards, however it ends. */
+export async function measureIngest(effort: Effort, signal: AbortSignal): Promise<Row[]> {
+  using cleaning = new DisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'cyclewatch-bench-'))
+  cleaning.defer(() => rmSync(folder, { recursive: true, force: true }))
+  await using product = await up(configure(join(folder, 'product')), signal)
+  const usual = { encoding: 'protobuf', cycles: CYCLES, connections: CONNECTIONS, rate: null } as const
+
+  await told('warming up', () => measureLoad(product, { ...usual, seconds: 2 }))
+  const most = await settled(product, 'sending as fast as is answered', { ...usual, seconds: effort.sustained })
+  const limit = await told('inserting the same rows as Native', () => nativeLimit(product, folder, effort.inserts))
+  const json = await settled(product, 'sending JSON', { ...usual, encoding: 'json', seconds: effort.json })
+  const rate = most.requestsASecond / 2
+  const half = await settled(product, 'sending at half that rate', {
+    ...usual,
+    rate,
+    connections: 32,
+    seconds: effort.half,
+  })
+  const crowd = { ...usual, cycles: 1, connections: 500, rate: 500 }
+  const small = await settled(product, 'sending from 500 small senders', { ...crowd, seconds: effort.small })
+  const flat = await settled(product, 'sending for long at the rate asked for', {
+    ...usual,
+    rate: 200,
+    seconds: effort.flat,
+  })
+  return [...costRows(most, json, limit), ...answerRows(half, small), ...memoryRows(most, flat)]
+}
+
+/** With the merges it leaves, which would else be paid by the next. */
+async function settled(product: Up, what: string, load: Parameters<typeof measureLoad>[1]): Promise<Measured> {
+  const measured = await told(`${what}, ${load.seconds} s`, () => measureLoad(product, load))
+  await mergesSettled(product.clickhouse)
+  return measured
+}
+
+function nativeLimit({ clickhouse, pids }: Up, folder: string, inserts: number): Promise<number | null> {
+  const order = { database: 'cyclewatch', inserts, spansAnInsert: SPANS_AN_INSERT, folder, settings: INSERT_SETTINGS }
+  return measureLimit({ server: clickhouse, pid: pids.engine }, order)
+}
+
+function costRows(most: Measured, json: Measured, limit: number | null): Row[] {
+  const cost = most.own + most.engine
+  const parts = [
+    { name: 'ours', value: most.own },
+    { name: "the engine's", value: most.engine },
+    { name: 'the sender', value: most.sender },
+    ...(limit === null ? [] : [{ name: 'as Native', value: limit }]),
+  ]
+  const answers = [
+    { name: 'requests refused', value: most.refused },
+    { name: 'answer p99 ms', value: most.answerMs.p99 },
+    { name: 'inserts a second', value: most.insertsASecond },
+    load(),
+  ]
+  return [
+    row('ingest: spans stored a second', most.storedASecond, 'spans/s', STORED_BAR, 'higher', answers),
+    row('ingest: processor time of a million spans', cost, 's', COST_BAR_S, 'lower', parts),
+    row('ingest: ours of it', most.own, 's', OWN_BAR_S, 'lower', []),
+    ...(limit === null
+      ? []
+      : [row('ingest: above the same rows as Native', cost / limit, '×', RATIO_BAR, 'lower', parts)]),
+    row('ingest: JSON above protobuf', (json.own + json.engine) / cost, '×', JSON_BAR, 'lower', [
+      { name: 'ours', value: json.own },
+      { name: "the engine's", value: json.engine },
+      { name: 'stored a second', value: json.storedASecond },
+    ]),
+  ]
+}
+
+function answerRows(half: Measured, small: Measured): Row[] {
+  return [
+    row('ingest: p99 of the answer at half that rate', half.answerMs.p99, 'ms', ANSWER_BAR_MS, 'lower', [
+      { name: 'p50', value: half.answerMs.p50 },
+      { name: 'requests a second', value: half.requestsASecond },
+      { name: 'refused', value: half.refused },
+    ]),
+    row(
+      'ingest: requests a second of 500 small senders',
+      small.requestsASecond,
+      'requests/s',
+      SMALL_BAR * 0.99,
+      'higher',
+      [
+        { name: 'answer p99 ms', value: small.answerMs.p99 },
+        { name: 'refused', value: small.refused },
+      ],
+    ),
+    row('ingest: inserts a second meanwhile', small.insertsASecond, 'inserts/s', INSERTS_BAR, 'lower', []),
+  ]
+}
+
+function memoryRows(most: Measured, flat: Measured): Row[] {
+  const { first, largest, last } = flat.memory
+  const beside = [
+    { name: 'at the start', value: first },
+    { name: 'at most', value: largest },
+    { name: 'spans stored a second', value: flat.storedASecond },
+  ]
+  return [
+    row('ingest: memory of ours at that rate', most.memory.largest, 'MB', MEMORY_BAR_MB, 'lower', []),
+    row('ingest: memory of ours after long', last, 'MB', MEMORY_BAR_MB, 'lower', beside),
+    row('ingest: largest against the end', largest / last, '×', GROWTH_BAR, 'lower', []),
+  ]
+}
+
+function load(): Figure {
+  return { name: 'load average', value: loadavg()[0] ?? Number.NaN }
+}
+
+async function told<Result>(what: string, run: () => Promise<Result>): Promise<Result> {
+  process.stderr.write(`${what}\n`)
+  return run()
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...argv], options: { short: { type: 'boolean' }, json: { type: 'string' } } })
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal))
+  try {
+    const rows = await measureIngest(values.short ? SHORT : FULL, stop.signal)
+    const averages = loadavg().map((value) => value.toFixed(2))
+    process.stdout.write(`${availableParallelism()} cores, load average ${averages.join(' ')}\n`)
+    report(rows, argv)
+  } catch (error) {
+    process.stderr.write(`bench:ingest: ${(error as Error).message}\n`)
+    process.exitCode = stop.signal.aborted ? 130 : 3
+  }
+}
+
+if (import.meta.main) await main(process.argv.slice(2))
