@@ -8,6 +8,9 @@ if (Number(process.versions.node.split('.')[0]) < 26) {
 } else {
   // Compiled code is kept for the next start, beside us: the default folder is one that others may write to.
   process.getBuiltinModule('node:module').enableCompileCache(`${import.meta.dirname}/../node_modules/.cache/cyclewatch`)
+  // What is received lies outside of the heap and is freed with the small objects that hold it. A young generation that
+  // stays small is cleared often and cheaply; one that grows leaves it to collections of the whole heap.
+  process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1')
   import('./program.ts').then(start).catch(cannotStart)
 }
 

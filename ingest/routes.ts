@@ -1,6 +1,5 @@
 // POST /v1/traces, /v1/metrics, /v1/logs: who sends, how much, what; then onto disk; then the answer.
 
-import { hash } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { BadInput, Unavailable } from '#model/errors.ts'
@@ -80,8 +79,6 @@ async function receive(
   using held = memory.hold(sender.id)
   const spent = (bytes: number) => rate.charge(sender.id, bytes, performance.now())
   const sent = await receiveBody(incoming, { maxBytes: maxBodyBytes, memory: held, spent })
-  // Before the checker, which may mend text in place.
-  const digest = hash('sha256', sent, 'buffer')
   const checked = check(signal, encoding, sent)
   const { items, rejected, services, body } = checked
   if (items > MAX_ITEMS) throw tooMany(signal, items)
@@ -89,7 +86,7 @@ async function receive(
   permit(sender, services)
   Object.assign(counted, { bytes: sent.length, items, rejected })
   if (items > rejected)
-    counted.repeated = (await spool.accept(signal, encoding, { digest, items: items - rejected, body })) === 'repeated'
+    counted.repeated = (await spool.accept(signal, encoding, { items: items - rejected, body })) === 'repeated'
   return accepted(signal, checked, encoding)
 }
 

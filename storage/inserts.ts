@@ -45,7 +45,13 @@ function protobuf(signal: Signal, message: string): Prepared {
 function json(signal: Signal): Prepared {
   return {
     statement: `INSERT INTO otlp_${signal}_json FORMAT JSONEachRow`,
-    settings: { ...INSERT_SETTINGS, input_format_skip_unknown_fields: 1, input_format_json_max_depth: 200 },
+    settings: {
+      ...INSERT_SETTINGS,
+      input_format_skip_unknown_fields: 1,
+      input_format_json_max_depth: 200,
+      // From 26.5 on `ResourceSpans` would be read as `resourceSpans`, and the gateway has only looked at the latter.
+      compatibility: '26.3',
+    },
   }
 }
 

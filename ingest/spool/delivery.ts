@@ -126,7 +126,7 @@ async function readInto(buffer: Buffer, path: string, length: number): Promise<B
 /** Memory of this size that is used again: the garbage collector takes its time with large buffers. */
 function createBuffers(usualBytes: number): { take(bytes: number): Buffer; give(buffer: Buffer): void } {
   const free: Buffer[] = []
-  const size = usualBytes * 2
+  const size = usualBytes + usualBytes / 4
   return {
     take: (bytes) => (bytes > size ? Buffer.allocUnsafeSlow(bytes) : (free.pop() ?? Buffer.allocUnsafeSlow(size))),
     give(buffer) {

@@ -3,9 +3,6 @@
 /** More than 1,700 requests a second for ten minutes; the oldest are forgotten first. */
 const MOST_REMEMBERED = 2 ** 20
 
-/** Half a SHA-256 tells bodies apart as surely, and half as much of it has to be kept. */
-const KEY_BYTES = 16
-
 export type Digests = {
   /** Null: never seen. A promise: being written at this moment, by another request with the same body. */
   find(digest: Buffer): Promise<void> | 'known' | null
@@ -17,7 +14,7 @@ export type Digests = {
 
 export function rememberDigests(): Digests {
   const seen = new Map<string, Promise<void> | 'known'>()
-  const key = (digest: Buffer) => digest.toString('latin1', 0, KEY_BYTES)
+  const key = (digest: Buffer) => digest.toString('latin1')
   const keep = (digest: Buffer, state: Promise<void> | 'known') => {
     seen.set(key(digest), state)
     if (seen.size > MOST_REMEMBERED) seen.delete(seen.keys().next().value as string)

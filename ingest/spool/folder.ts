@@ -4,6 +4,7 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { DIGEST_BYTES } from '#ingest/spool/digest.ts'
 import { Unavailable } from '#model/errors.ts'
 import { holdFolder } from '#storage/hold.ts'
 import { ENCODINGS, type Encoding, SIGNALS, type Signal } from '#storage/signals.ts'
@@ -59,8 +60,6 @@ function parseName(file: string): { kind: string; name: SegmentName } | null {
 function stem({ id, signal, encoding }: SegmentName): string {
   return `${id}.${signal}.${encoding}`
 }
-
-const DIGEST_BYTES = 32
 
 export function receiptPath(folder: string, name: SegmentName): string {
   return join(folder, `${stem(name)}.stored`)

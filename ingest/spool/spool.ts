@@ -2,6 +2,7 @@
 
 import type { Tell } from '#ingest/events.ts'
 import { createDelivery, type Insert } from '#ingest/spool/delivery.ts'
+import { digestOf } from '#ingest/spool/digest.ts'
 import { rememberDigests } from '#ingest/spool/digests.ts'
 import { holdSpool, type SegmentName } from '#ingest/spool/folder.ts'
 import { each, type Line, startLine } from '#ingest/spool/line.ts'
@@ -35,14 +36,14 @@ export type Spool = {
    * Resolves when the body is on disk, or was already (`repeated`). Throws Unavailable, and keeps nothing of it, when
    * the spool is full or cannot be written.
    */
-  accept(signal: Signal, encoding: Encoding, accepted: Accepted): Promise<'written' | 'repeated'>
+  accept(signal: Signal, encoding: Encoding, checked: Omit<Accepted, 'digest'>): Promise<'written' | 'repeated'>
   state(): SpoolState
   /** Stores what it can in five seconds and leaves the rest to the next process. */
   close(): Promise<void>
 }
 
-/** An insert of 50,000 spans: large enough for ClickHouse, and two of them are no burden on memory. */
-const SEGMENT_BYTES = 16 * 2 ** 20
+/** An insert of 90,000 spans: what it costs besides hardly matters then, and two of them are no burden on memory. */
+const SEGMENT_BYTES = 32 * 2 ** 20
 const CLOSING_MS = 5_000
 /** Somebody may have emptied the quarantine. */
 const LOOK_MS = 5_000
@@ -101,7 +102,8 @@ function sizeOfQuarantine(folder: string): { bytes(): number; look(): void } {
 
 function acceptInto(lines: Lines, state: () => SpoolState, reserve: Reserve): Spool['accept'] {
   let arriving = 0
-  return async (signal, encoding, accepted) => {
+  return async (signal, encoding, checked) => {
+    const accepted = { ...checked, digest: digestOf(checked.body) }
     if (reserve.isSpent()) await refuseOnFullDisk(reserve)
     // From here to the write nothing may wait, or two of the same could pass.
     const seen = lines[signal].find(encoding, accepted)

@@ -7,7 +7,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { INSERT_SETTINGS } from '#storage/inserts.ts'
-import { measureLimit, mergesSettled } from '#test/bench/ingest/limit.ts'
+import { measureLimit } from '#test/bench/ingest/limit.ts'
 import { type Measured, measureLoad } from '#test/bench/ingest/load.ts'
 import { type Figure, type Row, report, row } from '#test/bench/report.ts'
 import { configure, type Up, up } from '#test/bench/up.ts'
@@ -24,16 +24,15 @@ const ANSWER_BAR_MS = 150
 const SMALL_BAR = 500
 const INSERTS_BAR = 1
 
-/** Seconds of each load; the limit is measured with as many inserts as the sustained load makes in some seconds. */
-type Effort = { sustained: number; json: number; half: number; small: number; flat: number; inserts: number }
+/** Seconds of each load. */
+type Effort = { sustained: number; json: number; half: number; small: number; flat: number }
 
-const FULL: Effort = { sustained: 60, json: 30, half: 30, small: 30, flat: 600, inserts: 20 }
-const SHORT: Effort = { sustained: 3, json: 2, half: 3, small: 3, flat: 4, inserts: 2 }
+const FULL: Effort = { sustained: 60, json: 30, half: 30, small: 30, flat: 600 }
+const SHORT: Effort = { sustained: 3, json: 2, half: 3, small: 3, flat: 4 }
 
 /** Of the 500 spans of a request. */
 const CYCLES = 25
 const CONNECTIONS = 4
-const SPANS_AN_INSERT = 50_000
 
 /** Works in a new folder among the temporary files; what it made is gone afterwards, however it ends. */
 export async function measureIngest(effort: Effort, signal: AbortSignal): Promise<Row[]> {
@@ -43,20 +42,21 @@ export async function measureIngest(effort: Effort, signal: AbortSignal): Promis
   await using product = await up(configure(join(folder, 'product')), signal)
   const usual = { encoding: 'protobuf', cycles: CYCLES, connections: CONNECTIONS, rate: null } as const
 
-  await told('warming up', () => measureLoad(product, { ...usual, seconds: 2 }))
-  const most = await settled(product, 'sending as fast as is answered', { ...usual, seconds: effort.sustained })
-  const limit = await told('inserting the same rows as Native', () => nativeLimit(product, folder, effort.inserts))
-  const json = await settled(product, 'sending JSON', { ...usual, encoding: 'json', seconds: effort.json })
+  const warm = await load(product, 'warming up', { ...usual, seconds: 2 })
+  const most = await load(product, 'sending as fast as is answered', { ...usual, seconds: effort.sustained })
+  const inserts = warm.inserts + most.inserts
+  const limit = await told('inserting the same rows as Native', () => nativeLimit(product, folder, inserts))
+  const json = await load(product, 'sending JSON', { ...usual, encoding: 'json', seconds: effort.json })
   const rate = most.requestsASecond / 2
-  const half = await settled(product, 'sending at half that rate', {
+  const half = await load(product, 'sending at half that rate', {
     ...usual,
     rate,
     connections: 32,
     seconds: effort.half,
   })
   const crowd = { ...usual, cycles: 1, connections: 500, rate: 500 }
-  const small = await settled(product, 'sending from 500 small senders', { ...crowd, seconds: effort.small })
-  const flat = await settled(product, 'sending for long at the rate asked for', {
+  const small = await load(product, 'sending from 500 small senders', { ...crowd, seconds: effort.small })
+  const flat = await load(product, 'sending for long at the rate asked for', {
     ...usual,
     rate: 200,
     seconds: effort.flat,
@@ -64,15 +64,12 @@ export async function measureIngest(effort: Effort, signal: AbortSignal): Promis
   return [...costRows(most, json, limit), ...answerRows(half, small), ...memoryRows(most, flat)]
 }
 
-/** With the merges it leaves, which would else be paid by the next. */
-async function settled(product: Up, what: string, load: Parameters<typeof measureLoad>[1]): Promise<Measured> {
-  const measured = await told(`${what}, ${load.seconds} s`, () => measureLoad(product, load))
-  await mergesSettled(product.clickhouse)
-  return measured
+async function load(product: Up, what: string, how: Parameters<typeof measureLoad>[1]): Promise<Measured> {
+  return told(`${what}, ${how.seconds} s`, () => measureLoad(product, how))
 }
 
 function nativeLimit({ clickhouse, pids }: Up, folder: string, inserts: number): Promise<number | null> {
-  const order = { database: 'cyclewatch', inserts, spansAnInsert: SPANS_AN_INSERT, folder, settings: INSERT_SETTINGS }
+  const order = { database: 'cyclewatch', inserts, folder, settings: INSERT_SETTINGS }
   return measureLimit({ server: clickhouse, pid: pids.engine }, order)
 }
 
@@ -88,7 +85,7 @@ function costRows(most: Measured, json: Measured, limit: number | null): Row[] {
     { name: 'requests refused', value: most.refused },
     { name: 'answer p99 ms', value: most.answerMs.p99 },
     { name: 'inserts a second', value: most.insertsASecond },
-    load(),
+    average(),
   ]
   return [
     row('ingest: spans stored a second', most.storedASecond, 'spans/s', STORED_BAR, 'higher', answers),
@@ -141,7 +138,7 @@ function memoryRows(most: Measured, flat: Measured): Row[] {
   ]
 }
 
-function load(): Figure {
+function average(): Figure {
   return { name: 'load average', value: loadavg()[0] ?? Number.NaN }
 }
 

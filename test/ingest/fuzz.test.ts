@@ -7,7 +7,7 @@ import { fuzz } from '#test/soak/fuzz.ts'
 const { db, select } = useDatabase()
 
 test('stores every accepted body and as many rows as it counted, however hostile', { timeout: 240_000 }, async () => {
-  const fuzzed = await fuzz({ db, select }, 11, 4_800)
+  const fuzzed = await fuzz({ db, select }, 11, 3_600)
   expect(fuzzed.flatMap(({ faults }) => faults)).toEqual([])
   for (const { accepted, bodies, rows } of fuzzed) {
     expect(accepted).toBeGreaterThan(bodies / 5)

@@ -44,8 +44,8 @@ export function fakeGateway({ tokens = [], bytesPerSecond, accept = async () => 
     tell: (event) => told.push(event),
     onError: (error) => bugs.push(error),
     spool: {
-      async accept(signal, encoding, { digest, items, body }) {
-        const key = `${signal} ${encoding} ${digest.toString('hex')}`
+      async accept(signal, encoding, { items, body }) {
+        const key = `${signal} ${encoding} ${body.toString('latin1')}`
         const answer = await accept()
         if (answer === 'repeated' || digests.has(key)) return 'repeated'
         digests.add(key)

@@ -1,9 +1,9 @@
 // Bytes of segments change while nobody runs: whatever they did not touch is stored, and what they did is kept aside.
 
-import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { digestOf } from '#ingest/spool/digest.ts'
 import { listQuarantine } from '#ingest/spool/quarantine.ts'
 import { HEADER_BYTES, readPieces } from '#ingest/spool/record.ts'
 import { type Random, random } from '#test/ingest/mutate.ts'
@@ -32,7 +32,7 @@ export async function damageSegments({ ground: { gateway, engine, order }, tally
   await gateway.drained()
 
   const ofOurs = new Set(damaged.map(({ digest }) => digest))
-  const victims = tally.fates.slice(first).filter(({ number }) => ofOurs.has(digestOf(load.seed, number, load.now)))
+  const victims = tally.fates.slice(first).filter(({ number }) => ofOurs.has(digestSeen(load.seed, number, load.now)))
   for (const victim of victims) victim.fate = 'dropped'
   const kept = listQuarantine(order.folder)
   const files = kept.map(({ file }) => readFileSync(file))
@@ -48,11 +48,9 @@ export async function damageSegments({ ground: { gateway, engine, order }, tally
 }
 
 /** The digest of what a gateway sees of a body. */
-function digestOf(seed: number, number: number, now: number): string {
+function digestSeen(seed: number, number: number, now: number): string {
   const { bytes, gzip } = soakBody(seed, number, now)
-  return createHash('sha256')
-    .update(gzip ? gunzipSync(bytes) : bytes)
-    .digest('hex')
+  return digestOf(gzip ? gunzipSync(bytes) : bytes).toString('hex')
 }
 
 /** Changes so many bytes anywhere and returns the records that were hit. */

@@ -15,7 +15,7 @@ export type Death = NonNullable<GatewayOrder['die']>
 export type Supervised = {
   url: string
   /** Of the gateways so far. `said` are the lines that a sound run has none of. */
-  seen: { deaths: number; repeated: number; retrying: number; retry: string | null; said: GatewayLine[] }
+  seen: { repeated: number; retrying: number; retry: string | null; said: GatewayLine[] }
   /** Replaces the running gateway by one that dies so; resolves when it has, and its successor is ready. */
   dieOnce(death: Death): Promise<void>
   /** Resolves when the successor is ready. */
@@ -33,12 +33,12 @@ export type Supervised = {
 /** `wrap` may put other words before the command, as `unshare` does. */
 type Wrap = (command: string[]) => string[]
 
-type Running = { child: ChildProcess; ready: Promise<void>; exited: Promise<unknown> }
+type Running = { child: ChildProcess; ready: Promise<void>; exited: Promise<unknown[]> }
 
 export async function superviseGateway(first: Order, wrap: Wrap = (command) => command): Promise<Supervised> {
   const port = await freePort()
   let order = first
-  const seen: Supervised['seen'] = { deaths: 0, repeated: 0, retrying: 0, retry: null, said: [] }
+  const seen: Supervised['seen'] = { repeated: 0, retrying: 0, retry: null, said: [] }
   const posts = new EventTarget()
   let bytes = Number.POSITIVE_INFINITY
   let looks = 0
@@ -80,7 +80,6 @@ export async function superviseGateway(first: Order, wrap: Wrap = (command) => c
   async function end(signal: NodeJS.Signals): Promise<void> {
     running.child.kill(signal)
     await running.exited
-    seen.deaths += 1
   }
   async function start(die: Death | null = null): Promise<void> {
     running = launch(die)
@@ -95,7 +94,8 @@ export async function superviseGateway(first: Order, wrap: Wrap = (command) => c
     async dieOnce(death) {
       await end('SIGKILL')
       running = launch(death)
-      await running.exited
+      const [code, signal] = await running.exited
+      if (signal !== 'SIGKILL') seen.said.push({ kind: 'bug', reason: `it ended by itself: ${code ?? signal}` })
       await start()
     },
     async kill(signal = 'SIGKILL') {

@@ -142,3 +142,12 @@ test.each([
   const call = insertBodies(refusing, { signal: 'logs', encoding: 'json', token: 't' }, [Buffer.from('{}')])
   await expect(call).rejects.toMatchObject({ name })
 })
+
+test('a key of JSON in another case is not read: nobody has checked what it holds', async () => {
+  await db.run('TRUNCATE TABLE otel_traces')
+  const good = tracesJson([{ resource: { 'service.name': 'mine' }, spans: [span()] }]).toString()
+  const other = tracesJson([{ resource: { 'service.name': 'foreign' }, spans: [span()] }]).toString()
+  const both = `${other.replace('resourceSpans', 'ResourceSpans').slice(0, -1)},${good.slice(1)}`
+  await insertBodies(db, { signal: 'traces', encoding: 'json', token: randomUUID() }, [Buffer.from(both)])
+  expect(await select('SELECT ServiceName AS service FROM otel_traces')).toEqual([{ service: 'mine' }])
+})

@@ -16,13 +16,12 @@ import { processorTimeOf } from '#test/bench/up.ts'
 export type Measured = { server: Server; pid: number }
 
 /**
- * `database` has the spans, at least `inserts` times `spansAnInsert`. `folder` has room for one insert. `settings` are
- * those that ingest inserts with.
+ * `database` has the spans, which are cut into `inserts` of the same size; some of them are measured, and `folder` has
+ * room for their files. `settings` are those that ingest inserts with.
  */
 export type LimitOrder = {
   database: string
   inserts: number
-  spansAnInsert: number
   folder: string
   settings?: ClickHouseSettings
 }
@@ -32,34 +31,35 @@ const REQUEST_MS = 120_000
 
 /**
  * Processor seconds of the engine per million spans, its merges included; null on a system without /proc. What it takes
- * to read the rows out is not counted. Merges of other databases are, so wait for them first: `mergesSettled`.
+ * to read the rows out is not counted. Merges of other databases would be, so wait for them first: `mergesSettled`.
  */
 export async function measureLimit({ server, pid }: Measured, order: LimitOrder): Promise<number | null> {
-  const { database, inserts, spansAnInsert, folder, settings = {} } = order
+  const { database, inserts, folder, settings = {} } = order
   const copy = `limit_${randomUUID().replaceAll('-', '')}`
-  const file = join(folder, `${copy}.native`)
   await migrate(server, copy)
   await using from = connect(server, database)
   await using into = connect(server, copy)
+  const files: string[] = []
   try {
-    let spent = 0
-    for (let n = 0; n < inserts; n++) {
-      await exportRows(from, file, n * spansAnInsert, spansAnInsert)
-      const before = processorTimeOf(pid)
-      await importRows(into, file, settings)
-      spent += (processorTimeOf(pid) ?? Number.NaN) - (before ?? Number.NaN)
+    const cuts = await cutsOf(from, inserts)
+    for (const [n, start] of cuts.slice(0, MOST_INSERTS).entries()) {
+      const file = join(folder, `${copy}.${n}.native`)
+      files.push(file)
+      await exportRows(from, file, start, cuts[n + 1] ?? END_OF_TIME)
     }
     const before = processorTimeOf(pid)
+    for (const file of files) await importRows(into, file, settings)
     await mergesSettled(server)
-    spent += (processorTimeOf(pid) ?? Number.NaN) - (before ?? Number.NaN)
-    const stored = await countOf(into)
-    if (stored !== inserts * spansAnInsert) throw new Error(`the limit was measured with ${stored} spans only`)
-    return Number.isNaN(spent) ? null : (spent * 1e6) / stored
+    const after = processorTimeOf(pid)
+    return before === null || after === null ? null : ((after - before) * 1e6) / (await countOf(into))
   } finally {
     await from.command({ query: 'DROP DATABASE IF EXISTS {copy:Identifier}', query_params: { copy } })
-    await rm(file, { force: true })
+    for (const file of files) await rm(file, { force: true })
   }
 }
+
+/** Of rows that take a kilobyte each as Native; more of them would be merged no more often. */
+const MOST_INSERTS = 40
 
 /** Waits until the server has merged what it wants to, two minutes at most. */
 export async function mergesSettled(server: Server): Promise<void> {
@@ -88,18 +88,26 @@ async function countOf(client: Client): Promise<number> {
   return row?.spans ?? 0
 }
 
-/** In the order of their start, as they came. Merges wait meanwhile, so that none is paid for unseen. */
-async function exportRows(client: Client, file: string, first: number, count: number): Promise<void> {
+const END_OF_TIME = '9223372036854775807'
+
+/** Nanoseconds at which the inserts begin, so that each has as many spans, in the order of their start, as they came. */
+async function cutsOf(client: Client, inserts: number): Promise<string[]> {
   const query = `
-    SELECT * FROM otel_traces ORDER BY Timestamp, SpanId
-    LIMIT {first:UInt64}, {count:UInt64} FORMAT Native`
-  await client.command({ query: 'SYSTEM STOP MERGES' })
-  try {
-    const { stream } = await client.exec({ query, query_params: { first, count } })
-    await pipeline(stream, createWriteStream(file))
-  } finally {
-    await client.command({ query: 'SYSTEM START MERGES' })
-  }
+    SELECT toString(toUnixTimestamp64Nano(Timestamp)) AS start
+    FROM (SELECT Timestamp, row_number() OVER (ORDER BY Timestamp) - 1 AS n FROM otel_traces)
+    WHERE n % intDiv((SELECT count() FROM otel_traces) + {inserts:UInt32} - 1, {inserts:UInt32}) = 0
+    ORDER BY n`
+  const answer = await client.query({ query, query_params: { inserts }, format: 'JSONEachRow' })
+  return (await answer.json<{ start: string }>()).map(({ start }) => start)
+}
+
+async function exportRows(client: Client, file: string, from: string, to: string): Promise<void> {
+  const query = `
+    SELECT * FROM otel_traces
+    WHERE toUnixTimestamp64Nano(Timestamp) >= {from:Int64} AND toUnixTimestamp64Nano(Timestamp) < {to:Int64}
+    FORMAT Native`
+  const { stream } = await client.exec({ query, query_params: { from, to } })
+  await pipeline(stream, createWriteStream(file))
 }
 
 async function importRows(client: Client, file: string, settings: ClickHouseSettings): Promise<void> {

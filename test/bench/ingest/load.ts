@@ -4,6 +4,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { quantile } from 'simple-statistics'
+import { mergesSettled } from '#test/bench/ingest/limit.ts'
 import type { Load, Sent } from '#test/bench/ingest/sender.ts'
 import { memoryOf, processorTimeOf, type Up } from '#test/bench/up.ts'
 
@@ -12,6 +13,7 @@ export type Measured = {
   spans: number
   requests: number
   refused: number
+  inserts: number
   storedASecond: number
   requestsASecond: number
   own: number
@@ -20,18 +22,19 @@ export type Measured = {
   /** Of our process, seen every second: the first, the largest, and the mean of the last tenth. */
   memory: { first: number; largest: number; last: number }
   answerMs: { p50: number; p99: number }
+  /** Of those that followed the first. */
   insertsASecond: number
 }
 
-/** Sends as told and waits until everything is stored: what is left over for later is part of the price. */
+/** Sends as told and waits until all of it is stored and merged: what is left over for later is part of the price. */
 export async function measureLoad(product: Up, load: Omit<Load, 'url'>): Promise<Measured> {
   const before = await readCosts(product)
   const began = performance.now()
   const memory = watchMemory(product.pids.own)
   const { sent, sender } = await run({ ...load, url: product.ingestUrl })
-  const sentSeconds = (performance.now() - began) / 1_000
   await untilStored(product)
   const seconds = (performance.now() - began) / 1_000
+  await mergesSettled(product.clickhouse)
   const after = await readCosts(product)
   const spans = after.spans - before.spans
   const ofMillion = (cost: number) => cost / (spans / 1e6)
@@ -39,14 +42,15 @@ export async function measureLoad(product: Up, load: Omit<Load, 'url'>): Promise
     spans,
     requests: sent.requests,
     refused: sent.requests - (sent.statuses[200] ?? 0),
+    inserts: after.inserts - before.inserts,
     storedASecond: spans / seconds,
-    requestsASecond: sent.requests / sentSeconds,
+    requestsASecond: sent.requests / load.seconds,
     own: ofMillion(after.own - before.own),
     engine: ofMillion(after.engine - before.engine),
     sender: ofMillion(sender),
     memory: memory.stop(),
     answerMs: { p50: quantile(sent.answerMs, 0.5), p99: quantile(sent.answerMs, 0.99) },
-    insertsASecond: (after.inserts - before.inserts) / seconds,
+    insertsASecond: (after.inserts - before.inserts - 1) / seconds,
   }
 }
 

@@ -23,8 +23,7 @@ export type Sent = { spans: number; requests: number; statuses: Record<number, n
 
 process.once('message', async (load: Load) => {
   const sent = await send(load)
-  process.send?.(sent)
-  process.disconnect?.()
+  process.send?.(sent, undefined, undefined, () => process.disconnect?.())
 })
 
 async function send({ url, encoding, cycles, connections, rate, seconds }: Load): Promise<Sent> {

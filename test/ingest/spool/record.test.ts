@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { digestOf } from '#ingest/spool/digest.ts'
 import { HEADER_BYTES, headerOf, type Piece, readPieces } from '#ingest/spool/record.ts'
 
 const record = (body: Buffer, items = 1) => {
-  const digest = createHash('sha256').update(body).digest()
-  return Buffer.concat([headerOf({ digest, items, body }), body])
+  return Buffer.concat([headerOf({ digest: digestOf(body), items, body }), body])
 }
 const one = record(Buffer.from('one'), 1)
 const two = record(Buffer.from('two two'), 2)
@@ -35,7 +34,7 @@ test.each([
   ['reads nothing from an empty file', Buffer.alloc(0), ''],
   ['reads an empty body', record(Buffer.alloc(0)), `'' of 1`],
   ['leaves a half body at the end', whole.subarray(0, -1), `'one' of 1, 'two two' of 2, torn`],
-  ['leaves a half header at the end', Buffer.concat([one, two.subarray(0, 30)]), `'one' of 1, torn`],
+  ['leaves a half header at the end', Buffer.concat([one, two.subarray(0, 20)]), `'one' of 1, torn`],
   ['leaves one byte of a header at the end', Buffer.concat([one, two.subarray(0, 1)]), `'one' of 1, torn`],
   ['leaves zeros at the end', Buffer.concat([one, Buffer.alloc(500)]), `'one' of 1, torn`],
   [
@@ -45,7 +44,7 @@ test.each([
   ],
   [
     'goes on behind a damaged length',
-    flipped(whole, SECOND + 12),
+    flipped(whole, SECOND + 8),
     `'one' of 1, ${two.length} damaged, 'three three three' of 3`,
   ],
   [
@@ -54,7 +53,7 @@ test.each([
     `${one.length} damaged, 'two two' of 2, 'three three three' of 3`,
   ],
   ['keeps a last record whose body is damaged', flipped(one, BODY), `${one.length} damaged`],
-  ['keeps a last record whose header is damaged', flipped(one, 13), `${one.length} damaged`],
+  ['keeps a last record whose header is damaged', flipped(one, 9), `${one.length} damaged`],
   ['keeps what was never a record', Buffer.from('x'.repeat(60)), '60 damaged'],
 ])('%s', (_, file, expected) => {
   expect(told(file)).toBe(expected)

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +47,6 @@ async function open(server: FakeServer, options: Partial<SpoolOptions> = {}): Pr
 }
 
 const accepted = (text: string) => ({
-  digest: createHash('sha256').update(text).digest(),
   items: 1,
   body: Buffer.from(text),
 })
@@ -147,7 +145,7 @@ test('refuses more than its limit, and accepts again when there is room', async 
   const spool = await open(server, { limitBytes: 1_000 })
   await send(spool, 'a'.repeat(600))
   await expect(send(spool, 'b'.repeat(600))).rejects.toThrow(
-    'the spool is full (652 B of 1 kB, ingest.spoolBytes) until ClickHouse takes more',
+    'the spool is full (632 B of 1 kB, ingest.spoolBytes) until ClickHouse takes more',
   )
   server.mood = () => {}
   await eventually(() => expect(spool.state().waiting.traces.bytes).toBe(0))
@@ -160,7 +158,7 @@ test('sends full segments without waiting and small ones at most once a second',
   const started = performance.now()
   for (let n = 0; n < 40; n++) await send(spool, `${n}`.padStart(300, '.'))
   await eventually(() => expect(server.bodies()).toHaveLength(40))
-  expect(server.tokens.length).toBeGreaterThanOrEqual(13)
+  expect(server.tokens.length).toBeGreaterThanOrEqual(10)
   const before = server.tokens.length
   for (let n = 0; n < 40; n++) await send(spool, `small ${n}`)
   await eventually(() => expect(server.bodies()).toHaveLength(80))
@@ -211,7 +209,7 @@ async function leaveBehind(texts: string[], change: (path: string) => void): Pro
 }
 
 test('cuts off a torn end and stores what is whole', async () => {
-  await leaveBehind(['a', 'b'], (path) => appendFileSync(path, readFileSync(path).subarray(0, 52)))
+  await leaveBehind(['a', 'b'], (path) => appendFileSync(path, readFileSync(path).subarray(0, 20)))
   const server = fakeServer()
   await open(server)
   await eventually(() => expect(files('.segment')).toEqual([]))
