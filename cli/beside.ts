@@ -2,6 +2,7 @@
 
 import type { LogsAnswer, MetricsAnswer } from '#api/schemas.ts'
 import { formatDuration } from '#model/durations.ts'
+import { formatSize } from '#model/sizes.ts'
 import { type Column, count, type Look, table, tinted } from './output.ts'
 
 type LogRecord = LogsAnswer['items'][number]
@@ -123,21 +124,15 @@ function growth(metric: Metric): string | null {
 }
 
 const DURATIONS: Record<string, number> = { ns: 1e-6, us: 1e-3, ms: 1, s: 1_000, min: 60_000, h: 3_600_000 }
-const BYTES = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
 /** A figure with its unit as a person writes it. Units are UCUM codes: `By`, `s`, `1`, and `{request}` for what is counted. */
 function measured(value: number | null, unit: string): string | null {
   if (value === null) return null
   const scale = Object.hasOwn(DURATIONS, unit) ? DURATIONS[unit] : undefined
   if (scale !== undefined) return `${value < 0 ? '-' : ''}${formatDuration(Math.abs(value) * scale)}`
-  if (unit === 'By') return bytes(value)
+  if (unit === 'By') return `${value < 0 ? '-' : ''}${formatSize(Math.abs(value))}`
   const named = unit === '1' || unit === '' || unit.startsWith('{') ? '' : ` ${unit}`
   return `${figure(value)}${named}`
-}
-
-function bytes(value: number): string {
-  const power = Math.min(BYTES.length - 1, Math.max(0, Math.floor(Math.log10(Math.abs(value) || 1) / 3)))
-  return `${figure(value / 1_000 ** power)} ${BYTES[power]}`
 }
 
 /** Three significant digits, or all of a whole number. */

@@ -1,7 +1,6 @@
 // What doctor looks at: each check says what it found, and when that is a fault, what to do.
 
 import { access, constants, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import { listenUrl } from '#model/listen.ts'
 import { formatSize } from '#model/sizes.ts'
 import { runningEngine } from '#storage/engine/engine.ts'
@@ -10,7 +9,7 @@ import { checkClickHouse, checkEnginePackage } from './checks/clickhouse.ts'
 import { type Finding, fault, good } from './checks/finding.ts'
 import { checkSpool } from './checks/spool.ts'
 import { checkTraffic } from './checks/traffic.ts'
-import { configuredServer, type LoadedConfig } from './config.ts'
+import { configuredServer, type LoadedConfig, spoolFolder } from './config.ts'
 
 /** Looks at everything, at the API where `url` says if it does; `now` is epoch milliseconds. Finds, never throws. */
 export async function examine(
@@ -28,7 +27,7 @@ export async function examine(
     await checkDisk(config.data),
     ...(await checkClickHouse(configured ?? runningEngine(config.data), config.clickhouse.database, now)),
     ...checkSpool({
-      folder: join(config.data, 'spool'),
+      folder: spoolFolder(config),
       limitBytes: spoolBytes,
       endpoint: listenUrl(listen, tls === null ? 'http' : 'https'),
       tokens: config.tokens.length > 0,

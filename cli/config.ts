@@ -62,6 +62,11 @@ export function configuredServer({ clickhouse: { url, user, password } }: Config
   return url === undefined ? null : { url, user, password }
 }
 
+/** Where ingest keeps what is not stored yet. */
+export function spoolFolder({ data }: Config): string {
+  return join(data, 'spool')
+}
+
 /** How a text is to be read: its name in messages, the folder its relative paths start from, the environment. */
 export type Reading = { label: string; folder: string; env: ConfigSource['env'] }
 

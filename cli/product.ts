@@ -1,6 +1,5 @@
 // Everything that runs under `up`, wired together: ClickHouse, ingest and the API.
 
-import { join } from 'node:path'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { createApi } from '#api/app.ts'
 import { type Running, startServer } from '#api/server.ts'
@@ -14,7 +13,7 @@ import { insertBodies } from '#storage/inserts.ts'
 import { migrate } from '#storage/migrate.ts'
 import type { Server } from '#storage/server.ts'
 import { readCertificate } from './config/certificate.ts'
-import { type Config, configuredServer } from './config.ts'
+import { type Config, configuredServer, spoolFolder } from './config.ts'
 import { ourPackage } from './version.ts'
 
 /** What the parts say while they run. */
@@ -57,7 +56,7 @@ async function startIngest(config: Config, { clickhouse, registry, tell, parts }
   const db = openDatabase(clickhouse, config.clickhouse.database, INSERT_PATIENCE_MS)
   parts.defer(() => db.close())
   const gateway = await openGateway({
-    folder: join(config.data, 'spool'),
+    folder: spoolFolder(config),
     limitBytes: spoolBytes,
     insert: (of, bodies) => insertBodies(db, of, bodies),
     tokens: config.tokens,

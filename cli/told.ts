@@ -44,12 +44,12 @@ function ingestTeller(): (event: IngestEvent) => string[] {
       case 'retrying':
         if (failing.has(signal)) return []
         failing.add(signal)
-        return [`${signal} wait in the spool until ClickHouse takes them: ${harmless(event.reason)}`]
+        return [`${signal} wait in the spool: ${harmless(event.reason)}`]
       case 'inserted':
-        return failing.delete(signal) ? [`ClickHouse takes ${signal} again`] : []
+        return failing.delete(signal) ? [`${signal} are stored again`] : []
       case 'quarantined':
         return [
-          `ClickHouse refuses ${formatSize(event.bytes)} of ${signal}, now in quarantine (doctor says where): ${harmless(event.reason)}`,
+          `${formatSize(event.bytes)} of ${signal} are now in quarantine (doctor says where): ${harmless(event.reason)}`,
         ]
       case 'lost':
         return [`somebody removed ${formatSize(event.bytes)} of ${signal} from the spool before they were stored`]

@@ -3,9 +3,8 @@
 import { BadInput, messageOf, Unavailable } from '#model/errors.ts'
 import type { Encoding, Signal } from '#storage/signals.ts'
 import type { Checked } from './check/checking.ts'
+import { CONTENT_TYPES } from './encoding.ts'
 import { statusMessage, successMessage } from './messages.ts'
-
-const CONTENT_TYPES: Record<Encoding, string> = { protobuf: 'application/x-protobuf', json: 'application/json' }
 
 /** gRPC's code for an HTTP status, where a client might look at it. */
 const GRPC_CODES: Record<number, number> = {

@@ -15,7 +15,7 @@ export const ingestConfig = z
     /** Beyond loopback only with a token: cli sees to that. TLS may as well be ended in front of it. */
     listen: listenConfig('127.0.0.1:4318'),
     /** Of a request's body, before and after decompression. The default is the one OTLP recommends. */
-    maxBodyBytes: sizeConfig({ min: 1, max: 2 ** 30 }).default(67_108_864),
+    maxBodyBytes: sizeConfig({ min: 1, max: 2 ** 30 }).prefault('64MiB'),
     /** How large the spool may grow while ClickHouse does not take its data. */
     spoolBytes: sizeConfig({ min: 1 }).prefault('10GB'),
     /** For each token, or for each address where there are none; decompressed. Null is no limit. */

@@ -15,10 +15,11 @@ export type IngestEvent =
     }
   /** A segment is stored; `bytes` and `items` of it, `ms` the insert took. */
   | { kind: 'inserted'; signal: Signal; bytes: number; items: number; ms: number }
-  /** An insert failed and will be tried again. */
+  /** A segment could not be stored, or not be closed; it will be tried again. */
   | { kind: 'retrying'; signal: Signal; reason: string }
   /** Somebody removed a segment that was not stored yet. */
   | { kind: 'lost'; signal: Signal; bytes: number }
+  /** A body that ClickHouse refuses, or that was damaged on disk, was put aside. */
   | { kind: 'quarantined'; signal: Signal; bytes: number; reason: string }
 
 export type Tell = (event: IngestEvent) => void

@@ -1,11 +1,11 @@
 // Ingest as a whole: the spool, the routes that fill it, and the meters of both.
 
 import type { HttpBindings } from '@hono/node-server'
-import { Counter, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { keysOf, type Token } from './access.ts'
 import { memoryBudget, memoryFor } from './body/memory.ts'
 import type { Tell } from './events.ts'
-import { meterIngest, meterSpool } from './meters.ts'
+import { meterConnections, meterIngest, meterMemory, meterSpool } from './meters.ts'
 import { rateLimit } from './rate.ts'
 import { ingestRoutes } from './routes.ts'
 import { openSpool, type SpoolOptions } from './spool/spool.ts'
@@ -38,19 +38,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const spool = await openSpool({ ...options, tell })
   meterSpool(registry, spool.state, options.now ?? Date.now)
-  const dropped = new Counter({
-    name: 'cyclewatch_ingest_connections_refused_total',
-    help: 'Connections closed because there were too many (ingest.connections).',
-    registers: [registry],
-  })
+  const memory = memoryBudget(memoryFor(maxBodyBytes))
+  meterMemory(registry, memory.heldBytes)
   const routes = ingestRoutes({
     spool,
     keys: keysOf(options.tokens),
     rate: rateLimit(options.bytesPerSecond),
-    memory: memoryBudget(memoryFor(maxBodyBytes)),
+    memory,
     maxBodyBytes,
     tell,
     onError,
   })
-  return { fetch: routes.fetch, onDrop: () => dropped.inc(), close: spool.close }
+  return { fetch: routes.fetch, onDrop: meterConnections(registry), close: spool.close }
 }

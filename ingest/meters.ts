@@ -1,9 +1,9 @@
 // What ingest does, as Prometheus metrics. Names and units follow Prometheus' conventions; labels are few and bounded.
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { IngestEvent, Tell } from '#ingest/events.ts'
 import type { SpoolState } from '#ingest/spool/spool.ts'
 import { SIGNALS } from '#storage/signals.ts'
+import type { IngestEvent, Tell } from './events.ts'
 
 /** Seconds; an insert is expected to take some tenths. */
 const INSERT_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -16,7 +16,7 @@ const COUNTERS = {
   repeated: ['repeated_requests_total', 'Requests whose body had been accepted before.'],
   inserted: ['inserted_items_total', 'Items of segments that ClickHouse has stored.'],
   insertedBytes: ['inserted_bytes_total', 'Bytes of segments that ClickHouse has stored.'],
-  retries: ['insert_retries_total', 'Inserts that failed and were tried again.'],
+  retries: ['insert_retries_total', 'Attempts to store a segment that failed and are made again.'],
   quarantined: ['quarantined_total', 'Bodies that ClickHouse refuses, and damaged ones, put aside.'],
   lost: ['lost_segments_total', 'Segments that somebody removed before they were stored.'],
 } as const
@@ -101,4 +101,26 @@ export function meterSpool(registry: Registry, read: () => SpoolState, now: () =
     self.set(read().limitBytes),
   )
   gauge('quarantine_bytes', 'Bytes in quarantine.', [], (self) => self.set(read().quarantinedBytes))
+}
+
+/** Registers what bodies occupy until they are answered. */
+export function meterMemory(registry: Registry, heldBytes: () => number): void {
+  new Gauge({
+    name: 'cyclewatch_ingest_memory_bytes',
+    help: 'Memory of bodies that are not answered yet; it is bounded, and 503 answers what goes beyond.',
+    registers: [registry],
+    collect() {
+      this.set(heldBytes())
+    },
+  })
+}
+
+/** Registers connections that were refused, and returns what counts one. */
+export function meterConnections(registry: Registry): () => void {
+  const dropped = new Counter({
+    name: 'cyclewatch_ingest_connections_refused_total',
+    help: 'Connections closed because there were too many (ingest.connections).',
+    registers: [registry],
+  })
+  return () => dropped.inc()
 }

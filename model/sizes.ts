@@ -27,11 +27,13 @@ export function parseSize(text: string): number {
   return size
 }
 
+const SHOWN = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const
+
 /** Three significant digits in the unit a person would choose: `512 B`, `1.5 kB`, `10 GB`. Units are of 1000. */
 export function formatSize(bytes: number): string {
-  const unit = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-  const power = Math.min(unit.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3))
-  return `${Number((bytes / 1e3 ** power).toPrecision(3))} ${unit[power]}`
+  const rounded = Number(bytes.toPrecision(3))
+  const power = Math.min(SHOWN.length - 1, rounded < 1 ? 0 : Math.floor(Math.log10(rounded) / 3))
+  return `${Number((rounded / 1e3 ** power).toPrecision(3))} ${SHOWN[power]}`
 }
 
 /** A size of the configuration: a number or text outside, bytes inside. The value is not repeated in messages. */

@@ -8,7 +8,8 @@ import { BadInput, Unavailable } from '#model/errors.ts'
 import type { Database } from './client.ts'
 import type { Encoding, Signal } from './signals.ts'
 
-export type Insert = { signal: Signal; encoding: Encoding; token: string }
+/** `token` is the same for the same bodies, and for no others. */
+export type Batch = { signal: Signal; encoding: Encoding; token: string }
 
 /** Bodies with wrong clocks may touch many days; without any limit one insert could make more parts than the server bears. */
 const MAX_DAYS = 1_000
@@ -73,7 +74,7 @@ const UNREADABLE = new Set('6 25 26 27 32 33 36 43 53 69 72 73 117 130 131 306 4
  */
 export async function insertBodies(
   db: Database,
-  { signal, encoding, token }: Insert,
+  { signal, encoding, token }: Batch,
   bodies: Iterable<Buffer>,
 ): Promise<void> {
   const { statement, settings } = INSERTS[signal][encoding]

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { type Finding, fault, good } from '#cli/checks/finding.ts'
 import { count, moment } from '#cli/output.ts'
 import { ourCommand } from '#cli/version.ts'
+import { CONTENT_TYPES } from '#ingest/encoding.ts'
 import { begunAt, listSpool, quarantineFolder, type Segment } from '#ingest/spool/folder.ts'
 import { listQuarantine, type Quarantined, quarantineBytes } from '#ingest/spool/quarantine.ts'
 import { formatDuration } from '#model/durations.ts'
@@ -91,11 +92,9 @@ function shortened(reason: string): string {
   return line.length > MOST_REASON ? `${line.slice(0, MOST_REASON)}…` : line
 }
 
-const TYPES: Record<Quarantined['encoding'], string> = { protobuf: 'application/x-protobuf', json: 'application/json' }
-
 function commandFor({ signal, encoding, file }: Quarantined, { endpoint, tokens }: SpoolQuestion): string {
   const token = tokens ? " -H 'Authorization: Bearer SECRET'" : ''
-  return `curl ${endpoint}/v1/${signal}${token} -H 'Content-Type: ${TYPES[encoding]}' --data-binary @${quoted(file)}`
+  return `curl ${endpoint}/v1/${signal}${token} -H 'Content-Type: ${CONTENT_TYPES[encoding]}' --data-binary @${quoted(file)}`
 }
 
 function quoted(path: string): string {

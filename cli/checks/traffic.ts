@@ -87,11 +87,11 @@ const REMEDIES: Record<number, string> = {
   400: 'the answer told the sender what is wrong with its bodies; see its log',
   401: "give the sender a secret out of tokens: 'Authorization: Bearer SECRET'",
   403: 'add the service to tokens[].services, or give the sender another token',
-  413: 'let the sender send less at once, or raise ingest.maxBodyBytes',
+  413: 'let the sender send less at once; for bytes, ingest.maxBodyBytes can be raised',
   415: 'let the sender use http/protobuf or http/json, and gzip or no compression',
   429: 'let the sender send less, or raise ingest.bytesPerSecond; it repeats what was refused',
   500: 'that is a bug: please report it with what `up` wrote',
-  503: 'see ClickHouse and the spool above; senders repeat what was refused',
+  503: 'see ClickHouse and the spool above, or send smaller bodies; senders repeat what was refused',
 }
 
 function judgeRequests({ runningMs, requests, items, rejected, repeated, dropped }: Traffic): Finding {
@@ -135,7 +135,7 @@ function judgeInserts({ inserts, insertSeconds, retries, lost, oldestSeconds }: 
     return fault('inserts', says, 'let nobody else delete files of the folder spool: what was in them is lost')
   if (retries > 0 && oldestSeconds > LATE_SECONDS) {
     const waits = `${says}; the oldest waits since ${formatDuration(oldestSeconds * 1_000)}`
-    return fault('inserts', waits, 'ClickHouse does not take it: `up` wrote the reason when it began')
+    return fault('inserts', waits, 'they cannot be stored at the moment: `up` wrote the reason when it began')
   }
   return good('inserts', says)
 }

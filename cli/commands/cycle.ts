@@ -37,7 +37,7 @@ async function run(io: Io, traceId: string, options: Options): Promise<typeof GO
   return GOOD
 }
 
-/** What has just been sent can be read about a second later. */
+/** Spans and log records that have just been sent can be read about a second later. */
 const PATIENCE_MS = 1_500
 const AGAIN_MS = 250
 

@@ -2,14 +2,16 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
+import type { Certificate } from '#api/server.ts'
 import { readText } from '#cli/config/files.ts'
 import type { Mistake } from '#cli/config/problems.ts'
 import { BadInput } from '#model/errors.ts'
 
+/** Absolute paths of PEM files. */
 export type CertificateFiles = { cert: string; key: string }
 
 /** Both as PEM text. Throws BadInput, naming the file, when they cannot be used together. */
-export function readCertificate(files: CertificateFiles): CertificateFiles {
+export function readCertificate(files: CertificateFiles): Certificate {
   const [mistake] = certificateMistakes(files)
   if (mistake) throw new BadInput(`ingest.tls.${mistake.key}: ${mistake.message}`)
   return { cert: readText(files.cert) as string, key: readText(files.key) as string }

@@ -1,6 +1,7 @@
 // Chunks become one buffer, within a limit and within the memory there is.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { LARGEST, SMALLEST } from '#ingest/body/buffers.ts'
 import type { Hold } from '#ingest/body/memory.ts'
 import { BadInput } from '#model/errors.ts'
 
@@ -14,9 +15,6 @@ export type Assembly = { add(chunk: Buffer): void; length(): number; whole(): Bu
 
 /** Up to here an announced length is believed; beyond, only once this much of it has come. */
 const BELIEVED = 2 ** 20
-const SMALLEST = 2 ** 16
-/** Of what is copied in one go, too: the page faults of 4 MiB take a few milliseconds. */
-const LARGEST = 2 ** 22
 
 /** `expected` is the announced length, if any. `when` completes the message about a body that is too large. */
 export function assembly({ maxBytes, memory }: Room, expected: number | null, when = ''): Assembly {

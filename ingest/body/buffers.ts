@@ -1,7 +1,8 @@
 // Buffers to be used again: the page faults of a fresh one cost as much CPU as everything else about reading a body.
 
-const SMALLEST = 65_536
-const LARGEST = 4_194_304
+export const SMALLEST = 2 ** 16
+/** Also of what is copied in one go: the page faults of 4 MiB take a few milliseconds. */
+export const LARGEST = 2 ** 22
 
 export type Buffers = {
   /** A buffer of at least this length; what is in it is left over from before. */

@@ -38,7 +38,7 @@ export async function receiveBody(incoming: Incoming, limits: Limits): Promise<B
 }
 
 /** The Content-Length, or null. */
-export function announcedLength({ headers }: Incoming): number | null {
+function announcedLength({ headers }: Incoming): number | null {
   const length = headers['content-length']
   return length === undefined ? null : Number(length)
 }

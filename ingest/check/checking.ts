@@ -6,7 +6,7 @@ import { BadInput } from '#model/errors.ts'
 /** Of `services`; a body with as many may have more. */
 export const MAX_SERVICES = 100
 
-/** What a body holds that can be stored. */
+/** What a body holds, and what of it can be stored. */
 export type Checked = {
   /** Spans, data points or log records. */
   items: number
@@ -16,7 +16,7 @@ export type Checked = {
   reason: string | null
   /** The service names of its resources, each once, as they will be stored; '' when a resource has none. */
   services: string[]
-  /** The bytes to store: lists and maps in them have become JSON. A copy only where they are longer that way. */
+  /** The bytes to store: lists and maps in them have become JSON. The sent ones, or a copy where that did not fit in place. */
   body: Buffer
 }
 

@@ -2,23 +2,19 @@
 
 import { open } from 'node:fs/promises'
 import type { Tell } from '#ingest/events.ts'
-import type { Segment } from '#ingest/spool/folder.ts'
-import { replaceByReceipt, segmentPath } from '#ingest/spool/folder.ts'
+import { replaceByReceipt, type Segment, segmentPath } from '#ingest/spool/folder.ts'
 import { insertIsolating } from '#ingest/spool/isolate.ts'
 import { type Guilty, quarantine } from '#ingest/spool/quarantine.ts'
 import { type Piece, readPieces } from '#ingest/spool/record.ts'
 import type { Reserve } from '#ingest/spool/reserve.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
-import type { Encoding, Signal } from '#storage/signals.ts'
+import type { Batch } from '#storage/inserts.ts'
 
 /**
  * Stores whole checked requests; the same token twice stores once. Throws BadInput when one of them is refused,
  * Unavailable when trying again may help.
  */
-export type Insert = (
-  of: { signal: Signal; encoding: Encoding; token: string },
-  bodies: Iterable<Buffer>,
-) => Promise<void>
+export type Insert = (batch: Batch, bodies: Iterable<Buffer>) => Promise<void>
 
 /**
  * `onStored` hears of a segment that has become a receipt, `onQuarantined` of one of which something went into
@@ -41,7 +37,7 @@ type Whole = Extract<Piece, { is: 'record' }>
 /** A function that stores a segment, or throws and can be called with it again. */
 export function createDelivery(options: DeliveryOptions): (segment: Segment) => Promise<void> {
   const { folder, segmentBytes, tell, onStored } = options
-  const buffers = createBuffers(segmentBytes)
+  const buffers = segmentBuffers(segmentBytes)
   return async (segment) => {
     const buffer = buffers.take(segment.bytes)
     const file = await readInto(buffer, segmentPath(folder, segment), segment.bytes)
@@ -62,14 +58,26 @@ async function store(options: DeliveryOptions, segment: Segment, file: Buffer): 
   const started = performance.now()
   stage('posting')
   const refused = await insertIsolating(records, `cyclewatch-${segment.id}`, (some, token) =>
-    insert({ signal, encoding, token }, some.map(bodyOf)),
+    insert(
+      { signal, encoding, token },
+      some.map(({ body }) => body),
+    ),
   )
   const ms = performance.now() - started
   const guilty = [...refused.map(toGuilty), ...pieces.flatMap(toDamaged)]
   const refusedRecords = new Set(refused.map(({ body }) => body))
   const stored = records.filter((record) => !refusedRecords.has(record))
-  await settle(options, segment, guilty, stored.map(digestOf))
-  if (guilty.length > 0) options.onQuarantined(segment, [...refusedRecords].map(digestOf))
+  await settle(
+    options,
+    segment,
+    guilty,
+    stored.map(({ digest }) => digest),
+  )
+  if (guilty.length > 0)
+    options.onQuarantined(
+      segment,
+      [...refusedRecords].map(({ digest }) => digest),
+    )
   const items = stored.reduce((sum, record) => sum + record.items, 0)
   tell({ kind: 'inserted', signal, bytes: segment.bytes, items, ms })
   for (const { bytes, reason } of guilty) tell({ kind: 'quarantined', signal, bytes: bytes.length, reason })
@@ -86,14 +94,6 @@ async function settle(
   await reserve.write(() => replaceByReceipt(folder, segment, digests, stage))
   await reserve.restore()
   onStored(segment)
-}
-
-function bodyOf({ body }: Whole): Buffer {
-  return body
-}
-
-function digestOf({ digest }: Whole): Buffer {
-  return digest
 }
 
 function toGuilty({ body: { at, body }, reason }: { body: Whole; reason: string }): Guilty {
@@ -123,8 +123,8 @@ async function readInto(buffer: Buffer, path: string, length: number): Promise<B
   }
 }
 
-/** Memory of this size that is used again: the garbage collector takes its time with large buffers. */
-function createBuffers(usualBytes: number): { take(bytes: number): Buffer; give(buffer: Buffer): void } {
+/** Memory of this size that is used again: the garbage collector takes its time with large buffers. Bodies have theirs. */
+function segmentBuffers(usualBytes: number): { take(bytes: number): Buffer; give(buffer: Buffer): void } {
   const free: Buffer[] = []
   const size = usualBytes + usualBytes / 4
   return {

@@ -1,37 +1,54 @@
 // Which bodies have been accepted lately, so that a client's retry after a lost answer is not stored twice.
 
+/** Longer than senders keep trying. */
+export const KEPT_MS = 600_000
+
 /** More than 1,700 requests a second for ten minutes; the oldest are forgotten first. */
 const MOST_REMEMBERED = 2 ** 20
 
 export type Digests = {
-  /** Null: never seen. A promise: being written at this moment, by another request with the same body. */
+  /** Null: not seen lately. A promise: being written at this moment, by another request with the same body. */
   find(digest: Buffer): Promise<void> | 'known' | null
-  /** Remembers a body while it is written, and for as long as nobody forgets it when that succeeds. */
+  /** Remembers a body while it is written, and for ten minutes when that succeeds. */
   add(digest: Buffer, written: Promise<void>): void
+  /** Remembers a body that is on disk. */
   addKnown(digest: Buffer): void
   forget(digest: Buffer): void
 }
 
-export function rememberDigests(): Digests {
-  const seen = new Map<string, Promise<void> | 'known'>()
+/** `until` is epoch milliseconds. */
+type Seen = { state: Promise<void> | 'known'; until: number }
+
+export function rememberDigests(now: () => number): Digests {
+  // In the order they came, which is the order in which they are forgotten.
+  const seen = new Map<string, Seen>()
   const key = (digest: Buffer) => digest.toString('latin1')
-  const keep = (digest: Buffer, state: Promise<void> | 'known') => {
-    seen.set(key(digest), state)
-    if (seen.size > MOST_REMEMBERED) seen.delete(seen.keys().next().value as string)
+
+  function keep(digest: Buffer, state: Seen['state']): Seen {
+    const one: Seen = { state, until: now() + KEPT_MS }
+    seen.set(key(digest), one)
+    for (const [oldest, { until }] of seen) {
+      if (until > now() && seen.size <= MOST_REMEMBERED) break
+      seen.delete(oldest)
+    }
+    return one
   }
 
   return {
-    find: (digest) => seen.get(key(digest)) ?? null,
+    find(digest) {
+      const one = seen.get(key(digest))
+      return one === undefined || one.until <= now() ? null : one.state
+    },
     add(digest, written) {
-      keep(digest, written)
+      const one = keep(digest, written)
       written.then(
         () => {
-          if (seen.has(key(digest))) seen.set(key(digest), 'known')
+          one.state = 'known'
         },
         () => seen.delete(key(digest)),
       )
     },
-    addKnown: (digest) => keep(digest, 'known'),
-    forget: (digest) => seen.delete(key(digest)),
+    addKnown: (digest) => void keep(digest, 'known'),
+    forget: (digest) => void seen.delete(key(digest)),
   }
 }

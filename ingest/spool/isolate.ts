@@ -3,7 +3,7 @@
 import { BadInput, messageOf } from '#model/errors.ts'
 
 /** Stores bodies. Throws BadInput when one of them cannot be stored, Unavailable when all of them may be later. */
-export type Insert<Body> = (bodies: Body[], token: string) => Promise<void>
+type Insert<Body> = (bodies: Body[], token: string) => Promise<void>
 
 /**
  * Stores all bodies but the guilty ones, which it returns with the reasons; throws what is not BadInput. Halves have

@@ -49,7 +49,7 @@ export function listQuarantine(folder: string): Quarantined[] {
     .flatMap((file) => readNote(join(place, file)))
 }
 
-/** None where somebody has removed it meanwhile. */
+/** None where somebody has removed it meanwhile, or has damaged it. */
 function readNote(path: string): Quarantined[] {
   try {
     return [JSON.parse(readFileSync(path, 'utf8')) as Quarantined]

@@ -1,13 +1,9 @@
 // What an earlier process left in the spool, however it ended.
 
 import { readFile, rm, stat } from 'node:fs/promises'
-import type { Digests } from '#ingest/spool/digests.ts'
-import type { Segment } from '#ingest/spool/folder.ts'
-import { listSpool, type SegmentName, segmentPath } from '#ingest/spool/folder.ts'
+import { type Digests, KEPT_MS } from '#ingest/spool/digests.ts'
+import { listSpool, type Segment, type SegmentName, segmentPath } from '#ingest/spool/folder.ts'
 import { readPieces } from '#ingest/spool/record.ts'
-
-/** Senders do not try the same body for longer. */
-const RETRIED_MS = 600_000
 
 /** The receipts, and the segments that are still to be stored; what was stored already is removed. */
 export async function readLeft(folder: string): Promise<{ receipts: SegmentName[]; segments: Segment[] }> {
@@ -27,7 +23,7 @@ export async function rememberRecent(
 ): Promise<void> {
   for (const segment of segments) {
     const path = segmentPath(folder, segment)
-    if ((await stat(path)).mtimeMs < now - RETRIED_MS) continue
+    if ((await stat(path)).mtimeMs < now - KEPT_MS) continue
     for (const piece of readPieces(await readFile(path))) {
       if (piece.is === 'record') digestsOf(segment).addKnown(piece.digest)
     }

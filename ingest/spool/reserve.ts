@@ -33,7 +33,7 @@ export async function keepReserve(folder: string): Promise<Reserve> {
       try {
         await write()
       } catch (error) {
-        if (!isFull(error)) throw error
+        if (!isDiskFull(error)) throw error
         await inTurn(async () => {
           spent = true
           await truncate(path, 0)
@@ -73,6 +73,6 @@ async function isWhole(path: string): Promise<boolean> {
   )
 }
 
-function isFull(error: unknown): boolean {
+function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -3,8 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tell } from '#ingest/events.ts'
 import { type Bell, createBell } from '#ingest/spool/bell.ts'
-import type { Segment } from '#ingest/spool/folder.ts'
-import { begunAt } from '#ingest/spool/folder.ts'
+import { begunAt, type Segment } from '#ingest/spool/folder.ts'
 import { restAfter, type Situation, whatIsDue } from '#ingest/spool/pace.ts'
 import type { Writer } from '#ingest/spool/writer.ts'
 import { messageOf } from '#model/errors.ts'
@@ -35,7 +34,7 @@ export type SenderOptions = {
 /** One does not keep ClickHouse busy: while it merges what came, the next is read. */
 const AT_ONCE = 2
 
-type Line = SenderOptions & {
+type Sending = SenderOptions & {
   bell: Bell
   queue: Segment[]
   sending: Set<Segment>
@@ -47,7 +46,7 @@ type Line = SenderOptions & {
 }
 
 export function startSender(options: SenderOptions): Sender {
-  const line: Line = {
+  const line: Sending = {
     ...options,
     bell: createBell(),
     queue: [],
@@ -76,7 +75,7 @@ export function startSender(options: SenderOptions): Sender {
   }
 }
 
-async function work(line: Line): Promise<void> {
+async function work(line: Sending): Promise<void> {
   const { bell, queue } = line
   while (line.state !== 'closed') {
     const writer = oldestOpen(line.writers)
@@ -87,7 +86,7 @@ async function work(line: Line): Promise<void> {
   }
 }
 
-function situation(line: Line, open: boolean): Situation {
+function situation(line: Sending, open: boolean): Situation {
   const { signal, queue, sending, sealing, lastStart, restUntil, state } = line
   return {
     signal,
@@ -101,13 +100,13 @@ function situation(line: Line, open: boolean): Situation {
 }
 
 /** The writer puts what it completes into the queue. */
-async function seal(line: Line, writer: Writer): Promise<void> {
+async function seal(line: Sending, writer: Writer): Promise<void> {
   line.sealing = true
   await writer.seal().catch((error: unknown) => failed(line, error))
   line.sealing = false
 }
 
-async function send(line: Line, segment: Segment): Promise<void> {
+async function send(line: Sending, segment: Segment): Promise<void> {
   line.sending.add(segment)
   line.lastStart = performance.now()
   try {
@@ -123,20 +122,20 @@ async function send(line: Line, segment: Segment): Promise<void> {
   }
 }
 
-function failed(line: Line, error: unknown): void {
+function failed(line: Sending, error: unknown): void {
   line.failures += 1
   line.restUntil = performance.now() + restAfter(line.failures, line.random())
   line.tell({ kind: 'retrying', signal: line.signal, reason: messageOf(error) })
 }
 
 /** Sends without a pace. What ClickHouse does not take now the next process will send. */
-async function drain(line: Line, deadline: number): Promise<void> {
+async function drain(line: Sending, deadline: number): Promise<void> {
   line.state = 'finishing'
   line.bell.ring()
   while (backlog(line).segments > 0 && line.failures === 0 && performance.now() < deadline) await delay(10)
 }
 
-function backlog({ sending, queue, writers }: Line): Backlog {
+function backlog({ sending, queue, writers }: Sending): Backlog {
   const segments = [...sending, ...queue]
   const open = writers.filter((writer) => writer.openSince() !== null)
   const since = [...segments.map(begunAt), ...open.map((writer) => writer.openSince() as number)]

@@ -57,7 +57,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   await using parts = new AsyncDisposableStack()
   const lock = holdSpool(folder)
   parts.defer(() => lock.release())
-  const digests = each(SIGNALS, () => each(ENCODINGS, rememberDigests))
+  const digests = each(SIGNALS, () => each(ENCODINGS, () => rememberDigests(now)))
   const digestsOf = ({ signal, encoding }: SegmentName) => digests[signal][encoding]
 
   const left = await readLeft(folder)

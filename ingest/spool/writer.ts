@@ -38,10 +38,10 @@ const SEGMENT_ITEMS = 500_000
 type Open = { name: SegmentName; file: FileHandle; bytes: number; items: number; dirty: boolean }
 type Waiting = { accepted: Accepted; resolve: () => void; reject: (error: unknown) => void }
 
-type Line = WriterOptions & { current: Open | null; waiting: Waiting[]; committing: Promise<void> | null }
+type Writing = WriterOptions & { current: Open | null; waiting: Waiting[]; committing: Promise<void> | null }
 
 export function createWriter(options: WriterOptions): Writer {
-  const line: Line = { ...options, current: null, waiting: [], committing: null }
+  const line: Writing = { ...options, current: null, waiting: [], committing: null }
   return {
     append(accepted) {
       const written = new Promise<void>((resolve, reject) => line.waiting.push({ accepted, resolve, reject }))
@@ -57,10 +57,11 @@ export function createWriter(options: WriterOptions): Writer {
   }
 }
 
-async function commitAll(line: Line): Promise<void> {
+async function commitAll(line: Writing): Promise<void> {
   const { waiting, segmentBytes, stage } = line
   while (waiting.length > 0) {
-    const batch = waiting.splice(0, fitting(waiting, segmentBytes - (line.current?.bytes ?? 0)))
+    const { bytes, items } = line.current ?? { bytes: 0, items: 0 }
+    const batch = waiting.splice(0, fitting(waiting, segmentBytes - bytes, SEGMENT_ITEMS - items))
     try {
       line.current ??= await openSegment(line)
       await commit(line.current, batch, stage)
@@ -76,11 +77,11 @@ async function commitAll(line: Line): Promise<void> {
   line.committing = null
 }
 
-function isFull({ segmentBytes }: Line, { bytes, items }: Open): boolean {
+function isFull({ segmentBytes }: Writing, { bytes, items }: Open): boolean {
   return bytes >= segmentBytes || items >= SEGMENT_ITEMS
 }
 
-async function complete(line: Line, segment: Open): Promise<void> {
+async function complete(line: Writing, segment: Open): Promise<void> {
   await clean(segment)
   line.current = null
   line.onComplete({ ...segment.name, bytes: segment.bytes, full: isFull(line, segment) })
@@ -88,12 +89,14 @@ async function complete(line: Line, segment: Open): Promise<void> {
   await segment.file.close().catch(() => {})
 }
 
-/** How many of those that wait go into `room` bytes; at least one. */
-function fitting(waiting: Waiting[], room: number): number {
+/** How many of those that wait go into this much room; at least one. */
+function fitting(waiting: Waiting[], roomBytes: number, roomItems: number): number {
   let bytes = 0
+  let items = 0
   const beyond = waiting.findIndex(({ accepted }) => {
     bytes += HEADER_BYTES + accepted.body.length
-    return bytes > room
+    items += accepted.items
+    return bytes > roomBytes || items > roomItems
   })
   return beyond < 0 ? waiting.length : Math.max(1, beyond)
 }

@@ -37,8 +37,8 @@ test('says nothing of what goes well, nor of what senders are answered', () => {
 })
 
 test('says when ClickHouse stops taking a signal and when it is over, and nothing in between', () => {
-  const begins = 'traces wait in the spool until ClickHouse takes them: ClickHouse cannot be reached'
-  const over = 'ClickHouse takes traces again'
+  const begins = 'traces wait in the spool: ClickHouse cannot be reached'
+  const over = 'traces are stored again'
   expect(lines(ingest(retrying, retrying, { ...retrying, reason: 'another' }))).toEqual([begins])
   expect(lines(ingest(retrying, retrying, inserted, inserted))).toEqual([begins, over])
   expect(lines(ingest(retrying, inserted, retrying, inserted))).toEqual([begins, over, begins, over])
@@ -46,16 +46,16 @@ test('says when ClickHouse stops taking a signal and when it is over, and nothin
 
 test('keeps the signals apart', () => {
   expect(lines(ingest(retrying, { ...retrying, signal: 'logs' }, inserted))).toEqual([
-    'traces wait in the spool until ClickHouse takes them: ClickHouse cannot be reached',
-    'logs wait in the spool until ClickHouse takes them: ClickHouse cannot be reached',
-    'ClickHouse takes traces again',
+    'traces wait in the spool: ClickHouse cannot be reached',
+    'logs wait in the spool: ClickHouse cannot be reached',
+    'traces are stored again',
   ])
 })
 
 test('says what was put aside and what is lost, each time', () => {
   const quarantined = { kind: 'quarantined', signal: 'metrics', bytes: 1_500, reason: 'Cannot parse it' } as const
   const lost = { kind: 'lost', signal: 'logs', bytes: 20_000_000 } as const
-  const refused = 'ClickHouse refuses 1.5 kB of metrics, now in quarantine (doctor says where): Cannot parse it'
+  const refused = '1.5 kB of metrics are now in quarantine (doctor says where): Cannot parse it'
   expect(lines(ingest(quarantined, quarantined, lost))).toEqual([
     refused,
     refused,
@@ -85,8 +85,8 @@ test('puts hostile reasons into one harmless line each', () => {
       { kind: 'engine', event: { kind: 'not restarted', reason: HOSTILE, retryInMs: 1 } },
     ]),
   ).toEqual([
-    `traces wait in the spool until ClickHouse takes them: ${SHOWN}`,
-    `ClickHouse refuses 1 B of traces, now in quarantine (doctor says where): ${SHOWN}`,
+    `traces wait in the spool: ${SHOWN}`,
+    `1 B of traces are now in quarantine (doctor says where): ${SHOWN}`,
     `the embedded ClickHouse died (${SHOWN}); starting it again in 1 ms`,
     `the embedded ClickHouse could not be started: ${SHOWN}; trying again in 1 ms`,
   ])

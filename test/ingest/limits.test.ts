@@ -1,14 +1,14 @@
-// Access, rate, memory and body together, as a route calls them.
+// Access, rate, memory and body together.
 
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Running, startServer } from '#api/server.ts'
-import { admit, keysOf, permit } from '#ingest/access.ts'
+import { keysOf } from '#ingest/access.ts'
 import { memoryBudget } from '#ingest/body/memory.ts'
-import { type Incoming, receiveBody } from '#ingest/body/receive.ts'
 import { rateLimit } from '#ingest/rate.ts'
-import { BadInput, Unavailable } from '#model/errors.ts'
+import { ingestRoutes } from '#ingest/routes.ts'
+import { span, tracesJson } from '#test/ingest/otlp.ts'
 
 const MIB = 2 ** 20
 const keys = keysOf([
@@ -18,34 +18,28 @@ const keys = keysOf([
 const rates = rateLimit(MIB)
 const budget = memoryBudget(64 * MIB)
 const agent = new Agent({ keepAlive: true })
+const bugs: unknown[] = []
 let now = 0
 let server: Running
 
-/** The body is the list of its services, in JSON. */
-async function handle(incoming: Incoming, address: string | undefined): Promise<Response> {
-  const sender = admit(keys, { authorization: incoming.headers.authorization, address })
-  rates.check(sender.id, now)
-  using memory = budget.hold(sender.id)
-  const spent = (bytes: number) => rates.charge(sender.id, bytes, now)
-  const body = await receiveBody(incoming, { maxBytes: 16 * MIB, memory, spent })
-  permit(sender, JSON.parse(body.toString()))
-  return new Response('stored')
-}
-
-const STATUSES = { unauthorized: 401, forbidden: 403, too_many: 429, unavailable: 503 } as Record<string, number>
-
-function refused(error: unknown): Response {
-  if (error instanceof BadInput) return new Response(error.message, { status: STATUSES[error.code] ?? 400 })
-  if (!(error instanceof Unavailable)) throw error
-  const headers = { 'Retry-After': String(error.retryAfterSeconds) }
-  return new Response(error.message, { status: STATUSES[error.code] ?? 500, headers })
-}
+const routes = ingestRoutes({
+  spool: { accept: async () => 'written' },
+  keys,
+  rate: {
+    check: (sender) => rates.check(sender, now),
+    charge: (sender, bytes) => rates.charge(sender, bytes, now),
+  },
+  memory: budget,
+  maxBodyBytes: 16 * MIB,
+  tell: () => {},
+  onError: (bug) => bugs.push(bug),
+})
 
 beforeAll(async () => {
   server = await startServer({
     listen: { host: '127.0.0.1', port: 0 },
     option: 'listen',
-    fetch: (_, { incoming }) => handle(incoming, incoming.socket.remoteAddress).catch(refused),
+    fetch: routes.fetch,
   })
 })
 afterEach(() => {
@@ -55,18 +49,25 @@ afterAll(async () => {
   agent.destroy()
   await server.stop()
   expect(budget.heldBytes()).toBe(0)
+  expect(bugs).toEqual([])
 })
 
 /** Sends everything before it looks at the answer. */
 async function send(secret: string | null, services: string[], padding = 0) {
-  const headers = secret === null ? {} : { authorization: `Bearer ${secret}` }
-  const sending = request(server.url, { method: 'POST', agent, headers })
+  const headers = {
+    'content-type': 'application/json',
+    ...(secret === null ? {} : { authorization: `Bearer ${secret}` }),
+  }
+  const sending = request(`${server.url}/v1/traces`, { method: 'POST', agent, headers })
   const answered = once(sending, 'response')
-  sending.end(JSON.stringify(services) + ' '.repeat(padding))
+  sending.end(
+    tracesJson(services.map((name) => ({ resource: { 'service.name': name }, spans: [span()] }))) + ' '.repeat(padding),
+  )
   const [[response]] = await Promise.all([answered, once(sending, 'finish')])
   let text = ''
   for await (const chunk of response) text += chunk
-  return { status: response.statusCode, text, retryAfter: response.headers['retry-after'] }
+  const { message = '' } = JSON.parse(text)
+  return { status: response.statusCode, text: message, retryAfter: response.headers['retry-after'] }
 }
 
 test('stores what a token may send, and nothing else', async () => {

@@ -42,9 +42,10 @@ test.each([
   [0, '0 B'],
   [999, '999 B'],
   [1_536, '1.54 kB'],
+  [999_600, '1 MB'],
   [67_108_864, '67.1 MB'],
   [10_000_000_000, '10 GB'],
-  [5e15, '5000 TB'],
+  [5e15, '5 PB'],
 ])('writes %d as a person would', (bytes, text) => expect(formatSize(bytes)).toBe(text))
 
 const ALLOWED =

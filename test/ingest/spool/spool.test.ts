@@ -174,6 +174,15 @@ test('writes many bodies that come at once in few segments and answers each', as
   expect(server.tokens.length).toBeLessThanOrEqual(3)
 })
 
+test('bounds a segment by its items too: empty ones take no bytes, but memory of ClickHouse', async () => {
+  const server = fakeServer()
+  const spool = await open(server)
+  const heavy = (text: string) => spool.accept('logs', 'protobuf', { body: Buffer.from(text), items: 300_000 })
+  await Promise.all(['a', 'b', 'c', 'd'].map(heavy))
+  await eventually(() => expect(server.bodies()).toEqual(['a', 'b', 'c', 'd']))
+  expect(server.tokens.length).toBeGreaterThanOrEqual(2)
+})
+
 test('puts a refused body aside with the reason and stores the others', async () => {
   const server = fakeServer()
   server.mood = (bodies) => {
