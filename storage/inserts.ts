@@ -20,6 +20,10 @@ export const INSERT_SETTINGS: ClickHouseSettings = {
   // The same bytes must become the same blocks, or deduplication does not know them again; threads cut them anywhere.
   input_format_parallel_parsing: 0,
   precise_float_parsing: 1,
+  // As they are by default; a server's profile may have been made for an older ClickHouse.
+  insert_deduplicate: 1,
+  deduplicate_insert: 'enable',
+  deduplicate_blocks_in_dependent_materialized_views: 1,
   // Optimizing the plans of the views at each insert costs more than it saves.
   query_plan_enable_optimizations: 0,
   // Left to merges: what is replaced is not looked at anyway, and these indexes cost a tenth of an insert of spans.

@@ -20,7 +20,7 @@ export type MemoryBudget = { hold(sender: string): Hold; heldBytes(): number }
 
 /** Room for what one sender may hold of the largest bodies, and as much again that it cannot take from the others. */
 export function memoryFor(maxBodyBytes: number): number {
-  return Math.max(64 * 2 ** 20, 4 * maxBodyBytes)
+  return Math.max(64 * 2 ** 20, 6 * maxBodyBytes + 2 ** 23)
 }
 
 /**

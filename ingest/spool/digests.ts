@@ -3,8 +3,8 @@
 /** Longer than senders keep trying. */
 export const KEPT_MS = 600_000
 
-/** More than 1,700 requests a second for ten minutes; the oldest are forgotten first. */
-const MOST_REMEMBERED = 2 ** 20
+/** Of one signal and encoding: 870 requests a second for ten minutes. The oldest are forgotten first. */
+const MOST_REMEMBERED = 2 ** 19
 
 export type Digests = {
   /** Null: not seen lately. A promise: being written at this moment, by another request with the same body. */

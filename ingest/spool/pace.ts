@@ -12,13 +12,15 @@ const FIRST_RETRY_MS = 250
 const LONGEST_RETRY_MS = 5_000
 
 /**
- * `queued` says of the complete segments, in their order, which are full, `open` says whether there is one that still grows,
+ * `queued` says what the complete segments are, in their order; `failed` are those that have been tried since anything was
+ * stored. `open` says whether there is one that still grows, `retried` whether the last one sent had failed before,
  * `sending` how many are on their way. `lastStart` is when the last one began, `restUntil` when a failure is over.
  */
 export type Situation = {
   signal: Signal
-  queued: boolean[]
+  queued: ('full' | 'small' | 'failed')[]
   open: boolean
+  retried: boolean
   sending: number
   lastStart: number
   restUntil: number
@@ -28,16 +30,25 @@ export type Situation = {
 
 export type Due = { due: 'queued'; index: number } | { due: 'open' } | { due: 'later'; ms: number }
 
-/** Full segments are due at once, smaller ones one at a time and a pace apart; after a failure nothing is for a while. */
+/** What one of them hinders need not hinder the others, but an outage shall not leave many small ones. */
+const MOST_FAILED = 8
+
+/**
+ * Full segments are due at once; others one at a time and a pace apart, those that failed in turns with what still grows.
+ * After a failure nothing is due for a while.
+ */
 export function whatIsDue(situation: Situation, now: number): Due {
-  const { signal, queued, open, sending, lastStart, restUntil, finishing } = situation
+  const { signal, queued, open, retried, sending, lastStart, restUntil, finishing } = situation
   if (now < restUntil) return { due: 'later', ms: restUntil - now }
-  const full = queued.indexOf(true)
+  const full = queued.indexOf('full')
   if (full >= 0) return { due: 'queued', index: full }
   if (sending > 0 || (queued.length === 0 && !open)) return { due: 'later', ms: Number.POSITIVE_INFINITY }
   const paceEnds = lastStart + PACE_MS[signal]
   if (now < paceEnds && !finishing) return { due: 'later', ms: paceEnds - now }
-  return queued.length > 0 ? { due: 'queued', index: 0 } : { due: 'open' }
+  const small = queued.indexOf('small')
+  if (small >= 0) return { due: 'queued', index: small }
+  if (queued.length === 0 || (open && retried && queued.length < MOST_FAILED)) return { due: 'open' }
+  return { due: 'queued', index: 0 }
 }
 
 /** How long to rest after so many failures in a row; `random` from 0 to 1 keeps several senders out of step. */

@@ -36,7 +36,7 @@ export async function keepReserve(folder: string): Promise<Reserve> {
         if (!isDiskFull(error)) throw error
         await inTurn(async () => {
           spent = true
-          await truncate(path, 0)
+          await truncate(path, 0).catch(() => {})
           await write()
         })
       }

@@ -39,6 +39,8 @@ type Sending = SenderOptions & {
   queue: Segment[]
   sending: Set<Segment>
   sealing: boolean
+  failed: Set<Segment>
+  retried: boolean
   failures: number
   lastStart: number
   restUntil: number
@@ -52,6 +54,8 @@ export function startSender(options: SenderOptions): Sender {
     queue: [],
     sending: new Set(),
     sealing: false,
+    failed: new Set(),
+    retried: false,
     failures: 0,
     lastStart: Number.NEGATIVE_INFINITY,
     restUntil: 0,
@@ -87,11 +91,12 @@ async function work(line: Sending): Promise<void> {
 }
 
 function situation(line: Sending, open: boolean): Situation {
-  const { signal, queue, sending, sealing, lastStart, restUntil, state } = line
+  const { signal, queue, failed, retried, sending, sealing, lastStart, restUntil, state } = line
   return {
     signal,
-    queued: queue.map(({ full }) => full),
+    queued: queue.map((segment) => (failed.has(segment) ? 'failed' : segment.full ? 'full' : 'small')),
     open,
+    retried,
     sending: sending.size + Number(sealing),
     lastStart,
     restUntil,
@@ -102,19 +107,21 @@ function situation(line: Sending, open: boolean): Situation {
 /** The writer puts what it completes into the queue. */
 async function seal(line: Sending, writer: Writer): Promise<void> {
   line.sealing = true
-  await writer.seal().catch((error: unknown) => failed(line, error))
+  await writer.seal().catch((error: unknown) => noteFailure(line, error))
   line.sealing = false
 }
 
 async function send(line: Sending, segment: Segment): Promise<void> {
   line.sending.add(segment)
   line.lastStart = performance.now()
+  line.retried = line.failed.has(segment)
   try {
     await line.deliver(segment)
     line.failures = 0
+    line.failed.clear()
   } catch (error) {
-    failed(line, error)
-    // Behind the others: what hinders this one need not hinder them.
+    noteFailure(line, error)
+    line.failed.add(segment)
     line.queue.push(segment)
   } finally {
     line.sending.delete(segment)
@@ -122,7 +129,7 @@ async function send(line: Sending, segment: Segment): Promise<void> {
   }
 }
 
-function failed(line: Sending, error: unknown): void {
+function noteFailure(line: Sending, error: unknown): void {
   line.failures += 1
   line.restUntil = performance.now() + restAfter(line.failures, line.random())
   line.tell({ kind: 'retrying', signal: line.signal, reason: messageOf(error) })

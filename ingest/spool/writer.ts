@@ -38,43 +38,59 @@ const SEGMENT_ITEMS = 500_000
 type Open = { name: SegmentName; file: FileHandle; bytes: number; items: number; dirty: boolean }
 type Waiting = { accepted: Accepted; resolve: () => void; reject: (error: unknown) => void }
 
-type Writing = WriterOptions & { current: Open | null; waiting: Waiting[]; committing: Promise<void> | null }
+type Writing = WriterOptions & {
+  current: Open | null
+  waiting: Waiting[]
+  sealing: boolean
+  committing: Promise<void> | null
+}
 
 export function createWriter(options: WriterOptions): Writer {
-  const line: Writing = { ...options, current: null, waiting: [], committing: null }
+  const line: Writing = { ...options, current: null, waiting: [], sealing: false, committing: null }
   return {
     append(accepted) {
       const written = new Promise<void>((resolve, reject) => line.waiting.push({ accepted, resolve, reject }))
-      line.committing ??= commitAll(line)
+      line.committing ??= work(line)
       return written
     },
     openBytes: () => line.current?.bytes ?? 0,
     openSince: () => (line.current === null || line.current.bytes === 0 ? null : begunAt(line.current.name)),
     async seal() {
-      while (line.committing !== null) await line.committing
-      if (line.current !== null) await complete(line, line.current)
+      line.sealing = true
+      line.committing ??= work(line)
+      await line.committing
     },
   }
 }
 
-async function commitAll(line: Writing): Promise<void> {
-  const { waiting, segmentBytes, stage } = line
-  while (waiting.length > 0) {
-    const { bytes, items } = line.current ?? { bytes: 0, items: 0 }
-    const batch = waiting.splice(0, fitting(waiting, segmentBytes - bytes, SEGMENT_ITEMS - items))
-    try {
-      line.current ??= await openSegment(line)
-      await commit(line.current, batch, stage)
-      for (const { resolve } of batch) resolve()
-    } catch (cause) {
-      // Also to give back what the half that was written takes of a full disk.
-      if (line.current !== null) await clean(line.current).catch(() => {})
-      const error = new Unavailable(`the spool cannot be written: ${messageOf(cause)}`, { cause })
-      for (const { reject } of batch) reject(error)
+/** Whatever touches the file is done here, one after the other. */
+async function work(line: Writing): Promise<void> {
+  try {
+    while (line.waiting.length > 0 || line.sealing) {
+      if (line.waiting.length > 0) await commitBatch(line)
+      if (line.current !== null && (line.sealing || isFull(line, line.current))) await complete(line, line.current)
+      line.sealing = false
     }
-    if (line.current !== null && isFull(line, line.current)) await complete(line, line.current)
+  } finally {
+    line.sealing = false
+    line.committing = null
   }
-  line.committing = null
+}
+
+async function commitBatch(line: Writing): Promise<void> {
+  const { waiting, segmentBytes, stage } = line
+  const { bytes, items } = line.current ?? { bytes: 0, items: 0 }
+  const batch = waiting.splice(0, fitting(waiting, segmentBytes - bytes, SEGMENT_ITEMS - items))
+  try {
+    line.current ??= await openSegment(line)
+    await commit(line.current, batch, stage)
+    for (const { resolve } of batch) resolve()
+  } catch (cause) {
+    // Also to give back what the half that was written takes of a full disk.
+    if (line.current !== null) await clean(line.current).catch(() => {})
+    const error = new Unavailable(`the spool cannot be written: ${messageOf(cause)}`, { cause })
+    for (const { reject } of batch) reject(error)
+  }
 }
 
 function isFull({ segmentBytes }: Writing, { bytes, items }: Open): boolean {

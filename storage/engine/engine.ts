@@ -35,12 +35,10 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
   const password = writeEngineFiles(resolve(data), folder)
   const hold = holdFolder(folder.root, inUse(data))
   const start = (port: number) => launchMended(library, folder, port, data)
-  const first = await start(httpPort).catch((error: unknown) => {
+  const { first, url } = await startFirst(data, () => start(httpPort)).catch((error: unknown) => {
     hold.release()
     throw error
   })
-  const url = `http://127.0.0.1:${first.port}`
-  await refuseOpenDoor(url, first)
 
   const watched: Watched = { process: first }
   const stopping = new AbortController()
@@ -66,6 +64,34 @@ export async function startEngine({ data, httpPort, tell = () => {} }: EngineOpt
       rmSync(addressFile(data), { force: true })
       hold.release()
     },
+  }
+}
+
+async function startFirst(data: string, start: () => Promise<Launched>): Promise<{ first: Launched; url: string }> {
+  await lastEngineGone(data)
+  const first = await start()
+  const url = `http://127.0.0.1:${first.port}`
+  await refuseOpenDoor(url, first)
+  return { first, url }
+}
+
+const LAST_GASP_MS = 5_000
+
+/**
+ * One whose parent was killed goes by itself, soon, and may be writing until then. After a while the number is that of
+ * another process.
+ */
+async function lastEngineGone(data: string): Promise<void> {
+  const pid = runningEngine(data)?.pid
+  const deadline = performance.now() + LAST_GASP_MS
+  while (pid && isAlive(pid) && performance.now() < deadline) await delay(20)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

@@ -1,7 +1,7 @@
 // ClickHouse commits a part in two steps under one lock: its token goes into the deduplication log, then its folder gets
 // its name. Killed in between, it would drop the retry of that insert as a duplicate of rows that nobody has.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Removes such tokens: only the last of a table's log can be one. Nobody may be using the folder. */
@@ -11,7 +11,9 @@ export function mendDeduplication(store: string): void {
     if (log === null) continue
     const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean)
     const kept = withoutUncommitted(lines, namesIn(table))
-    if (kept.length < lines.length) writeFileSync(log, kept.map((line) => `${line}\n`).join(''))
+    if (kept.length === lines.length) continue
+    writeFileSync(`${log}.draft`, kept.map((line) => `${line}\n`).join(''))
+    renameSync(`${log}.draft`, log)
   }
 }
 

@@ -78,3 +78,20 @@ test('makes cycles and steps of what a Collector had stored before', async () =>
   await before.run('DROP DATABASE {database:Identifier}', { database })
   await before.close()
 })
+
+test('makes tables of a Collector know an insert that comes again', async () => {
+  const database = `${name}_collector`
+  const before = openDatabase(server, database)
+  await migrate(server, database)
+  await before.run('DROP TABLE schema_migrations')
+  await before.run('ALTER TABLE otel_logs MODIFY SETTING non_replicated_deduplication_window = 0')
+  await migrate(server, database)
+  for (const _ of [1, 2]) {
+    await before.run(
+      "INSERT INTO otel_logs (Timestamp, Body) SETTINGS insert_deduplication_token = 'same' VALUES (now64(9), 'once')",
+    )
+  }
+  expect(await select(`SELECT Body FROM ${database}.otel_logs`)).toEqual([{ Body: 'once' }])
+  await before.run('DROP DATABASE {database:Identifier}', { database })
+  await before.close()
+})

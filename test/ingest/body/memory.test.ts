@@ -51,11 +51,12 @@ test('uses buffers again, but never one that is in use', () => {
   expect(other.buffer(140_000)).not.toBe(first)
 })
 
-test('has room for the largest body of each of two senders, and not for two of one', () => {
+test('has room for all that the largest body of a sender may need, and then for that of another', () => {
   const budget = memoryBudget(memoryFor(64 * MIB))
   using one = budget.hold('one')
   using other = budget.hold('other')
-  one.buffer(64 * MIB)
-  other.buffer(64 * MIB)
-  expect(() => one.buffer(64 * MIB)).toThrow(FULL)
+  // What was received, what it becomes, and a copy with lists and maps as text.
+  one.take(3 * 64 * MIB)
+  other.take(64 * MIB)
+  expect(() => one.take(64 * MIB)).toThrow(FULL)
 })

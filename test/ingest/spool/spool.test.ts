@@ -139,6 +139,21 @@ test('tries again with the same token until ClickHouse takes it', async () => {
   await eventually(() => expect(told.map(({ kind }) => kind)).toEqual([...Array(3).fill('retrying'), 'inserted']))
 })
 
+test('stores what comes later although one body is never taken', async () => {
+  const server = fakeServer()
+  server.mood = (bodies) => {
+    if (bodies.includes('too much')) down()
+  }
+  const spool = await open(server)
+  await send(spool, 'too much')
+  await eventually(() => expect(server.tokens.length).toBeGreaterThan(1))
+  await send(spool, 'a')
+  await eventually(() => expect(server.bodies()).toEqual(['a']))
+  await send(spool, 'b')
+  await eventually(() => expect(server.bodies()).toEqual(['a', 'b']))
+  await eventually(() => expect(spool.state().waiting.traces.segments).toBe(1))
+}, 30_000)
+
 test('refuses more than its limit, and accepts again when there is room', async () => {
   const server = fakeServer()
   server.mood = down
