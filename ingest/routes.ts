@@ -80,13 +80,13 @@ async function receive(
   const spent = (bytes: number) => rate.charge(sender.id, bytes, performance.now())
   const sent = await receiveBody(incoming, { maxBytes: maxBodyBytes, memory: held, spent })
   const checked = check(signal, encoding, sent)
-  const { items, rejected, services, body } = checked
+  const { items, rejected, days, services, body } = checked
   if (items > MAX_ITEMS) throw tooMany(signal, items)
   if (body !== sent) held.take(body.length)
   permit(sender, services)
   Object.assign(counted, { bytes: sent.length, items, rejected })
   if (items > rejected)
-    counted.repeated = (await spool.accept(signal, encoding, { items: items - rejected, body })) === 'repeated'
+    counted.repeated = (await spool.accept(signal, encoding, { items: items - rejected, days, body })) === 'repeated'
   return accepted(signal, checked, encoding)
 }
 

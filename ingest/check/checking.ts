@@ -12,6 +12,8 @@ export type Checked = {
   items: number
   /** How many of them cannot be stored. */
   rejected: number
+  /** The days on which they start and end, in days since 1970, each once. */
+  days: number[]
   /** What the sender should know: why not, or a warning. */
   reason: string | null
   /** The service names of its resources, each once, as they will be stored; '' when a resource has none. */
@@ -36,6 +38,8 @@ export type Cursor = {
   /** Of the resource around `at`, or of the last one. */
   service: string
   readonly services: Set<string>
+  readonly days: Set<number>
+  lastDay: number
   readonly edits: Edit[]
   /** How much longer the body is after its edits. */
   grown: number
@@ -54,6 +58,8 @@ export function cursorAt(bytes: Buffer): Cursor {
     hasSpanId: false,
     service: '',
     services: new Set(),
+    days: new Set(),
+    lastDay: -1,
     edits: [],
     grown: 0,
   }
@@ -80,6 +86,19 @@ export function endSpan(cursor: Cursor, start: number): void {
   if (cursor.hasTraceId && cursor.hasSpanId) return
   cursor.rejected += 1
   if (cursor.firstRejected < 0) cursor.firstRejected = start
+}
+
+/** Rows are kept by day. Broken clocks would make as many parts of a body, and ClickHouse does not bear that. */
+const MAX_DAYS = 366
+
+/** To be called with the times of an item, in seconds since 1970. */
+export function noteDay(cursor: Cursor, seconds: number): void {
+  const day = Math.floor(seconds / 86_400)
+  if (day === cursor.lastDay) return
+  cursor.lastDay = day
+  cursor.days.add(day)
+  if (cursor.days.size > MAX_DAYS)
+    refuse(cursor, `is on another day than ${MAX_DAYS} before it; send fewer days at once`)
 }
 
 /** To be called before a resource and what it sent is read. */
@@ -120,11 +139,12 @@ export function edit(cursor: Cursor, start: number, stop: number, put: Buffer, i
 }
 
 export function checked(cursor: Cursor, warning: string | null = null): Checked {
-  const { bytes, items, rejected, services, edits, grown } = cursor
+  const { bytes, items, rejected, days, services, edits, grown } = cursor
   const reasons = [rejected > 0 ? rejection(cursor) : null, warning].filter((reason) => reason !== null)
   return {
     items,
     rejected,
+    days: [...days],
     reason: reasons.length > 0 ? reasons.join('; ') : null,
     services: [...services],
     body: edits.length > 0 ? edited(bytes, edits, grown) : bytes,

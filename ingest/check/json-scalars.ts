@@ -1,6 +1,6 @@
 // The values of OTLP JSON that are neither objects nor lists.
 
-import { refuse } from '#ingest/check/checking.ts'
+import { noteDay, refuse } from '#ingest/check/checking.ts'
 import { VALUE } from '#ingest/check/json-schema.ts'
 import {
   BYTE,
@@ -27,6 +27,7 @@ export function readScalar(text: Text, value: number): void {
   else if (value === VALUE.enum) readEnum(text)
   else if (value === VALUE.int64) readIntValue(text)
   else if (value === VALUE.uint64) readInteger(text, LIMITS.uint64)
+  else if (value === VALUE.time) readTime(text)
   else if (value === VALUE.int32) readInteger(text, LIMITS.int32)
   else if (value === VALUE.uint32) readInteger(text, LIMITS.uint32)
   else if (value === VALUE.double) readDouble(text)
@@ -86,6 +87,21 @@ function readInteger(text: Text, limit: (typeof LIMITS)[keyof typeof LIMITS]): v
     refuse(text, `is beyond ${negative ? '-' : ''}${largest}`, start)
   }
   if (quoted) closeQuote(text)
+}
+
+function readTime(text: Text): void {
+  readInteger(text, LIMITS.uint64)
+  const end = text.bytes[text.at - 1] === BYTE.quote ? text.at - 1 : text.at
+  let seconds = 0
+  // Behind the seconds there are nine digits of nanoseconds.
+  for (let at = end - 10, worth = 1; isDigit(text.bytes[at]); at--, worth *= 10) {
+    seconds += ((text.bytes[at] as number) - BYTE.zero) * worth
+  }
+  noteDay(text, seconds)
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= BYTE.zero && byte <= BYTE.nine
 }
 
 function digitsFrom(text: Text, length: number): string {

@@ -13,24 +13,26 @@ export const VALUE = {
   uint32: 7,
   int64: 8,
   uint64: 9,
-  double: 10,
-  object: 11,
+  /** By which rows are kept apart: a uint64 of nanoseconds. */
+  time: 10,
+  double: 11,
+  object: 12,
   /** An object that may hold a tree, and is to be stored as text. */
-  anyValue: 12,
+  anyValue: 13,
   /** A list or a map where a string is to be stored. */
-  tree: 13,
-  resource: 14,
-  list: 15,
-  attributes: 16,
-  spans: 17,
+  tree: 14,
+  resource: 15,
+  list: 16,
+  attributes: 17,
+  spans: 18,
   /** Log records or data points. */
-  items: 18,
+  items: 19,
   /** Resources and all that they sent. */
-  senders: 19,
-  uint64s: 20,
-  doubles: 21,
+  senders: 20,
+  uint64s: 21,
+  doubles: 22,
   /** A known key in snake_case, which the protocol forbids. */
-  spelledWrong: 22,
+  spelledWrong: 23,
 } as const
 
 /** `name` as ClickHouse wants it, `spelling` as it is in the body. `bit` marks the key in a set of those seen. */

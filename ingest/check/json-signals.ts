@@ -13,8 +13,8 @@ const SPAN = define({
   parentSpanId: VALUE.text,
   name: VALUE.text,
   kind: VALUE.enum,
-  startTimeUnixNano: VALUE.uint64,
-  endTimeUnixNano: VALUE.uint64,
+  startTimeUnixNano: VALUE.time,
+  endTimeUnixNano: VALUE.time,
   attributes: ATTRIBUTES,
   events: [VALUE.list, EVENT],
   links: [VALUE.list, LINK],
@@ -22,8 +22,8 @@ const SPAN = define({
 })
 
 const LOG_RECORD = define({
-  timeUnixNano: VALUE.uint64,
-  observedTimeUnixNano: VALUE.uint64,
+  timeUnixNano: VALUE.time,
+  observedTimeUnixNano: VALUE.time,
   severityNumber: VALUE.enum,
   severityText: VALUE.text,
   body: [VALUE.anyValue, ANY_VALUE],
@@ -49,7 +49,7 @@ const EXEMPLARS: [number, Shape] = [VALUE.list, EXEMPLAR]
 const POINT = {
   attributes: ATTRIBUTES,
   startTimeUnixNano: VALUE.uint64,
-  timeUnixNano: VALUE.uint64,
+  timeUnixNano: VALUE.time,
   flags: VALUE.uint32,
 }
 const DISTRIBUTION = {

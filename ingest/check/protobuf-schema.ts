@@ -23,6 +23,8 @@ export const CONTENT = {
   resource: 12,
   /** A resource and all that it sent. */
   sender: 13,
+  /** By which rows are kept apart. */
+  time: 14,
 } as const
 
 /** `bit` marks a field that may come once; the members of a oneof share theirs. Repeated fields have 0. */
@@ -41,6 +43,7 @@ function scalar(name: string, wire: number, content: number): Field {
 export const text = (name: string): Field => scalar(name, WIRE.length, CONTENT.any)
 export const fixed64 = (name: string): Field => scalar(name, WIRE.fixed64, CONTENT.any)
 export const fixed32 = (name: string): Field => scalar(name, WIRE.fixed32, CONTENT.any)
+export const time = (name: string): Field => scalar(name, WIRE.fixed64, CONTENT.time)
 export const double = fixed64
 export const bool = (name: string): Field => scalar(name, WIRE.varint, CONTENT.bool)
 export const int32 = (name: string): Field => scalar(name, WIRE.varint, CONTENT.int32)

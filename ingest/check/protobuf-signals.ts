@@ -18,6 +18,7 @@ import {
   sint32,
   spanId,
   text,
+  time,
   traceId,
   uint32,
   value,
@@ -35,8 +36,8 @@ const SPAN = define({
   4: text('parent_span_id'),
   5: text('name'),
   6: int32('kind'),
-  7: fixed64('start_time_unix_nano'),
-  8: fixed64('end_time_unix_nano'),
+  7: time('start_time_unix_nano'),
+  8: time('end_time_unix_nano'),
   9: attributes(),
   11: many('events', EVENT),
   13: many('links', LINK),
@@ -44,7 +45,7 @@ const SPAN = define({
 })
 
 const LOG_RECORD = define({
-  1: fixed64('time_unix_nano'),
+  1: time('time_unix_nano'),
   2: int32('severity_number'),
   3: text('severity_text'),
   5: value('body'),
@@ -52,7 +53,7 @@ const LOG_RECORD = define({
   8: fixed32('flags'),
   9: text('trace_id'),
   10: text('span_id'),
-  11: fixed64('observed_time_unix_nano'),
+  11: time('observed_time_unix_nano'),
   12: text('event_name'),
 })
 
@@ -68,7 +69,7 @@ const EXEMPLAR = define(
   [3, 6],
 )
 const exemplars = many('exemplars', EXEMPLAR)
-const TIMES = { 2: fixed64('start_time_unix_nano'), 3: fixed64('time_unix_nano') }
+const TIMES = { 2: fixed64('start_time_unix_nano'), 3: time('time_unix_nano') }
 const NUMBER_POINT = define(
   { ...TIMES, 4: double('as_double'), 5: exemplars, 6: fixed64('as_int'), 7: attributes(), 8: uint32('flags') },
   [4, 6],

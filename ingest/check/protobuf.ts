@@ -10,6 +10,7 @@ import {
   edit,
   endSender,
   endSpan,
+  noteDay,
   refuse,
 } from '#ingest/check/checking.ts'
 import { CONTENT, type Field, type Message } from '#ingest/check/protobuf-schema.ts'
@@ -151,7 +152,8 @@ function isVarint(bytes: Buffer, start: number, stop: number): boolean {
 }
 
 function readNumber(reader: Reader, field: Field, end: number): void {
-  if (field.wire === WIRE.fixed64) advance(reader, 8, end)
+  if (field.content === CONTENT.time) readTime(reader, end)
+  else if (field.wire === WIRE.fixed64) advance(reader, 8, end)
   else if (field.wire === WIRE.fixed32) advance(reader, 4, end)
   else {
     const start = reader.at
@@ -160,6 +162,12 @@ function readNumber(reader: Reader, field: Field, end: number): void {
     else if (field.content === CONTENT.int32) checkInt32(reader, start)
     else if (field.content === CONTENT.uint32) checkUint32(reader, start)
   }
+}
+
+function readTime(reader: Reader, end: number): void {
+  advance(reader, 8, end)
+  const { bytes, at } = reader
+  noteDay(reader, (bytes.readUInt32LE(at - 4) * 2 ** 32 + bytes.readUInt32LE(at - 8)) / 1e9)
 }
 
 /** A list of numbers may come in one field. */

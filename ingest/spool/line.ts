@@ -6,14 +6,14 @@ import type { Segment } from '#ingest/spool/folder.ts'
 import type { Accepted } from '#ingest/spool/record.ts'
 import { type Backlog, startSender } from '#ingest/spool/sender.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
-import { createWriter, type Writer } from '#ingest/spool/writer.ts'
+import { type Arriving, createWriter, type Writer } from '#ingest/spool/writer.ts'
 import { ENCODINGS, type Encoding, type Signal } from '#storage/signals.ts'
 
 export type Line = {
   /** Null: never seen. A promise: resolves when the same body, sent before, is on disk; rejects as `write` does. */
   find(encoding: Encoding, accepted: Accepted): Promise<void> | null
   /** Resolves when the body is on disk. Throws Unavailable when it cannot be written. */
-  write(encoding: Encoding, accepted: Accepted): Promise<void>
+  write(encoding: Encoding, accepted: Arriving): Promise<void>
   /** Takes over a segment that an earlier process left. */
   enqueue(segment: Segment): void
   state(): Backlog

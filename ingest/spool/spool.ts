@@ -8,11 +8,12 @@ import { holdSpool, type SegmentName } from '#ingest/spool/folder.ts'
 import { each, type Line, startLine } from '#ingest/spool/line.ts'
 import { quarantineBytes } from '#ingest/spool/quarantine.ts'
 import { keepReceipts } from '#ingest/spool/receipts.ts'
-import { type Accepted, HEADER_BYTES } from '#ingest/spool/record.ts'
+import { HEADER_BYTES } from '#ingest/spool/record.ts'
 import { readLeft, rememberRecent } from '#ingest/spool/recovery.ts'
 import { keepReserve, type Reserve } from '#ingest/spool/reserve.ts'
 import type { Backlog } from '#ingest/spool/sender.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
+import type { Arriving } from '#ingest/spool/writer.ts'
 import { Unavailable } from '#model/errors.ts'
 import { formatSize } from '#model/sizes.ts'
 import { ENCODINGS, type Encoding, SIGNALS, type Signal } from '#storage/signals.ts'
@@ -36,7 +37,7 @@ export type Spool = {
    * Resolves when the body is on disk, or was already (`repeated`). Throws Unavailable, and keeps nothing of it, when
    * the spool is full or cannot be written.
    */
-  accept(signal: Signal, encoding: Encoding, checked: Omit<Accepted, 'digest'>): Promise<'written' | 'repeated'>
+  accept(signal: Signal, encoding: Encoding, checked: Omit<Arriving, 'digest'>): Promise<'written' | 'repeated'>
   state(): SpoolState
   /** Stores what it can in five seconds and leaves the rest to the next process. */
   close(): Promise<void>

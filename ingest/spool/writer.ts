@@ -9,9 +9,12 @@ import type { Stage } from '#ingest/spool/stage.ts'
 import { messageOf, Unavailable } from '#model/errors.ts'
 import type { Encoding, Signal } from '#storage/signals.ts'
 
+/** `days` are those on which its items lie. */
+export type Arriving = Accepted & { days: readonly number[] }
+
 export type Writer = {
   /** Resolves when the body is on disk. Throws Unavailable when it cannot be written; then nothing of it stays. */
-  append(accepted: Accepted): Promise<void>
+  append(accepted: Arriving): Promise<void>
   /** Of the segment that is being written; 0 while there is none. */
   openBytes(): number
   /** Epoch milliseconds at which the segment that is being written was begun, if there is anything in it. */
@@ -31,12 +34,14 @@ export type WriterOptions = {
   onComplete: (segment: Segment) => void
 }
 
-/** Empty items take next to no bytes on their way, and then memory as all others do. */
-const SEGMENT_ITEMS = 500_000
+/** Of one segment. Empty items take next to no bytes on their way, and then memory as all others do. */
+const MOST_ITEMS = 500_000
+/** Each makes a part in ClickHouse, which takes no more than a thousand at once; the last body may add as many as 366. */
+const MOST_DAYS = 600
 
 /** `bytes` are committed; `dirty` says that behind them may lie what was refused. */
-type Open = { name: SegmentName; file: FileHandle; bytes: number; items: number; dirty: boolean }
-type Waiting = { accepted: Accepted; resolve: () => void; reject: (error: unknown) => void }
+type Open = { name: SegmentName; file: FileHandle; bytes: number; items: number; days: Set<number>; dirty: boolean }
+type Waiting = { accepted: Arriving; resolve: () => void; reject: (error: unknown) => void }
 
 type Writing = WriterOptions & {
   current: Open | null
@@ -79,8 +84,7 @@ async function work(line: Writing): Promise<void> {
 
 async function commitBatch(line: Writing): Promise<void> {
   const { waiting, segmentBytes, stage } = line
-  const { bytes, items } = line.current ?? { bytes: 0, items: 0 }
-  const batch = waiting.splice(0, fitting(waiting, segmentBytes - bytes, SEGMENT_ITEMS - items))
+  const batch = waiting.splice(0, fitting(waiting, line.current, segmentBytes))
   try {
     line.current ??= await openSegment(line)
     await commit(line.current, batch, stage)
@@ -93,8 +97,8 @@ async function commitBatch(line: Writing): Promise<void> {
   }
 }
 
-function isFull({ segmentBytes }: Writing, { bytes, items }: Open): boolean {
-  return bytes >= segmentBytes || items >= SEGMENT_ITEMS
+function isFull({ segmentBytes }: Writing, { bytes, items, days }: Open): boolean {
+  return bytes >= segmentBytes || items >= MOST_ITEMS || days.size >= MOST_DAYS
 }
 
 async function complete(line: Writing, segment: Open): Promise<void> {
@@ -105,14 +109,15 @@ async function complete(line: Writing, segment: Open): Promise<void> {
   await segment.file.close().catch(() => {})
 }
 
-/** How many of those that wait go into this much room; at least one. */
-function fitting(waiting: Waiting[], roomBytes: number, roomItems: number): number {
-  let bytes = 0
-  let items = 0
+/** How many of those that wait go into the segment; at least one. */
+function fitting(waiting: Waiting[], segment: Open | null, segmentBytes: number): number {
+  let { bytes, items } = segment ?? { bytes: 0, items: 0 }
+  const days = new Set(segment?.days)
   const beyond = waiting.findIndex(({ accepted }) => {
     bytes += HEADER_BYTES + accepted.body.length
     items += accepted.items
-    return bytes > roomBytes || items > roomItems
+    for (const day of accepted.days) days.add(day)
+    return bytes > segmentBytes || items > MOST_ITEMS || days.size > MOST_DAYS
   })
   return beyond < 0 ? waiting.length : Math.max(1, beyond)
 }
@@ -121,7 +126,7 @@ async function openSegment({ folder, signal, encoding, now }: WriterOptions): Pr
   const name = segmentName(signal, encoding, now(), randomBytes(4).toString('hex'))
   const file = await open(segmentPath(folder, name), 'wx', 0o600)
   await syncFolder(folder)
-  return { name, file, bytes: 0, items: 0, dirty: false }
+  return { name, file, bytes: 0, items: 0, days: new Set(), dirty: false }
 }
 
 async function commit(segment: Open, batch: Waiting[], stage: Stage): Promise<void> {
@@ -133,7 +138,10 @@ async function commit(segment: Open, batch: Waiting[], stage: Stage): Promise<vo
   await segment.file.datasync()
   stage('synced')
   segment.dirty = false
-  segment.items += batch.reduce((sum, { accepted }) => sum + accepted.items, 0)
+  for (const { accepted } of batch) {
+    segment.items += accepted.items
+    for (const day of accepted.days) segment.days.add(day)
+  }
   segment.bytes += parts.reduce((sum, part) => sum + part.length, 0)
 }
 

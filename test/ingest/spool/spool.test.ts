@@ -48,6 +48,7 @@ async function open(server: FakeServer, options: Partial<SpoolOptions> = {}): Pr
 
 const accepted = (text: string) => ({
   items: 1,
+  days: [20_000],
   body: Buffer.from(text),
 })
 const send = (spool: Spool, ...texts: string[]) =>
@@ -66,7 +67,7 @@ test('stores what it accepted and keeps only the digests', async () => {
   await eventually(() => expect(files('.segment')).toEqual([]))
   expect(server.bodies()).toEqual(['a', 'b'])
   expect(files('.stored')).toHaveLength(1)
-  expect(spool.state().waiting.traces).toEqual({ segments: 0, bytes: 0, since: null })
+  await eventually(() => expect(spool.state().waiting.traces).toEqual({ segments: 0, bytes: 0, since: null }))
 })
 
 test('keeps the signals and encodings apart', async () => {
@@ -192,10 +193,23 @@ test('writes many bodies that come at once in few segments and answers each', as
 test('bounds a segment by its items too: empty ones take no bytes, but memory of ClickHouse', async () => {
   const server = fakeServer()
   const spool = await open(server)
-  const heavy = (text: string) => spool.accept('logs', 'protobuf', { body: Buffer.from(text), items: 300_000 })
+  const heavy = (text: string) =>
+    spool.accept('logs', 'protobuf', { body: Buffer.from(text), items: 300_000, days: [] })
   await Promise.all(['a', 'b', 'c', 'd'].map(heavy))
   await eventually(() => expect(server.bodies()).toEqual(['a', 'b', 'c', 'd']))
   expect(server.tokens.length).toBeGreaterThanOrEqual(2)
+})
+
+test('bounds a segment by its days too: ClickHouse keeps each apart', async () => {
+  const server = fakeServer()
+  const spool = await open(server)
+  const spread = (text: string, index: number) => {
+    const days = Array.from({ length: 366 }, (_, n) => index * 366 + n)
+    return spool.accept('traces', 'json', { body: Buffer.from(text), items: 366, days })
+  }
+  await Promise.all(['a', 'b', 'c', 'd', 'e'].map(spread))
+  await eventually(() => expect(server.bodies()).toEqual(['a', 'b', 'c', 'd', 'e']))
+  expect(server.tokens.length).toBeGreaterThanOrEqual(3)
 })
 
 test('puts a refused body aside with the reason and stores the others', async () => {
