@@ -3,6 +3,9 @@
 import { type Edit, edited } from '#ingest/check/edits.ts'
 import { BadInput } from '#model/errors.ts'
 
+/** The attribute of a resource that says whose it is. */
+export const SERVICE_NAME = 'service.name'
+
 /** Of `services`; a body with as many may have more. */
 export const MAX_SERVICES = 100
 

@@ -1,6 +1,6 @@
 // Attribute values in OTLP JSON that are needed as text. They have been checked, so nothing is checked here.
 
-import { edit, limitTree } from '#ingest/check/checking.ts'
+import { edit, limitTree, SERVICE_NAME } from '#ingest/check/checking.ts'
 import {
   BYTE,
   expect,
@@ -14,8 +14,6 @@ import {
   unescaped,
 } from '#ingest/check/json-text.ts'
 import { doubleJson, listJson, mapJson, NOTHING, stringJson, textOf } from '#ingest/check/value-json.ts'
-
-const SERVICE_NAME = 'service.name'
 
 /**
  * Replaces the AnyValue that was just read and holds a list or a map by one of a string; `start` is where it begins.

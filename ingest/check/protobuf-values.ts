@@ -1,6 +1,6 @@
 // Attribute values in protobuf that are needed as text. Their bytes have been checked, so nothing is checked here.
 
-import { edit, limitTree } from '#ingest/check/checking.ts'
+import { edit, limitTree, SERVICE_NAME } from '#ingest/check/checking.ts'
 import {
   FILLER,
   type Reader,
@@ -19,8 +19,6 @@ const MEMBER = { string: 1, bool: 2, int: 3, double: 4, list: 5, map: 6, bytes: 
 const ITEMS = 1
 const KEY = 1
 const VALUE = 2
-
-const SERVICE_NAME = 'service.name'
 
 /** The tags of scalars. */
 const TAG = {

@@ -1,15 +1,16 @@
 // What ingest costs: stored spans a second, processor time beside that of inserting the same rows with nothing to decode,
 // memory, answers, and many small senders. All of it on this machine, the senders too.
-// node test/bench/ingest.ts [--short] [--seconds N] [--json FILE]
+// node test/bench/ingest.ts [--short] [--json FILE]
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { INSERT_SETTINGS } from '#storage/inserts.ts'
 import { measureLimit } from '#test/bench/ingest/limit.ts'
 import { type Measured, measureLoad } from '#test/bench/ingest/load.ts'
-import { type Figure, type Row, report, row } from '#test/bench/report.ts'
+import { type Figure, type Row, row } from '#test/bench/report.ts'
+import { runBenchmark, say } from '#test/bench/run.ts'
 import { configure, type Up, up } from '#test/bench/up.ts'
 
 const STORED_BAR = 100_000
@@ -35,7 +36,7 @@ const CYCLES = 25
 const CONNECTIONS = 4
 
 /** Works in a new folder among the temporary files; what it made is gone afterwards, however it ends. */
-export async function measureIngest(effort: Effort, signal: AbortSignal): Promise<Row[]> {
+async function measureIngest(effort: Effort, signal: AbortSignal): Promise<Row[]> {
   using cleaning = new DisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'cyclewatch-bench-'))
   cleaning.defer(() => rmSync(folder, { recursive: true, force: true }))
@@ -143,23 +144,20 @@ function average(): Figure {
 }
 
 async function told<Result>(what: string, run: () => Promise<Result>): Promise<Result> {
-  process.stderr.write(`${what}\n`)
+  say(what)
   return run()
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...argv], options: { short: { type: 'boolean' }, json: { type: 'string' } } })
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal))
+/** A text is what is wrong with the options. */
+function effortOf(argv: readonly string[]): Effort | string {
   try {
-    const rows = await measureIngest(values.short ? SHORT : FULL, stop.signal)
-    const averages = loadavg().map((value) => value.toFixed(2))
-    process.stdout.write(`${availableParallelism()} cores, load average ${averages.join(' ')}\n`)
-    report(rows, argv)
+    const { values } = parseArgs({ args: [...argv], options: { short: { type: 'boolean' }, json: { type: 'string' } } })
+    return values.short ? SHORT : FULL
   } catch (error) {
-    process.stderr.write(`bench:ingest: ${(error as Error).message}\n`)
-    process.exitCode = stop.signal.aborted ? 130 : 3
+    return `bench:ingest: ${(error as Error).message}`
   }
 }
 
-if (import.meta.main) await main(process.argv.slice(2))
+if (import.meta.main) {
+  await runBenchmark({ name: 'bench:ingest', effortOf, measure: measureIngest }, process.argv.slice(2))
+}

@@ -2,7 +2,7 @@
 // node test/bench/start.ts [--short] [--cycles N] [--json FILE]
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -10,7 +10,8 @@ import { quantile } from 'simple-statistics'
 import { type ColdLibrary, coldLibrary } from '#test/bench/cold.ts'
 import { storeHistory } from '#test/bench/history.ts'
 import { type Answers, askAll, type Often } from '#test/bench/questions.ts'
-import { type Figure, type Row, report, row } from '#test/bench/report.ts'
+import { type Figure, type Row, row } from '#test/bench/report.ts'
+import { runBenchmark, say } from '#test/bench/run.ts'
 import type { Times } from '#test/bench/times.ts'
 import { configure, type Memory, memoryOf, processorTimeOf, type Up, up } from '#test/bench/up.ts'
 
@@ -182,10 +183,6 @@ function without(figure: string, reason: string): [] {
   return []
 }
 
-function say(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
 /** A text is what is wrong with the options. */
 function effortOf(argv: readonly string[]): Effort | string {
   try {
@@ -202,25 +199,6 @@ function effortOf(argv: readonly string[]): Effort | string {
   }
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const effort = effortOf(argv)
-  if (typeof effort === 'string') {
-    say(effort)
-    process.exitCode = 64
-    return
-  }
-  const stop = new AbortController()
-  // Not once: a second Ctrl-C would leave behind what the first one is clearing away.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal))
-  try {
-    const rows = await measureStart(effort, stop.signal)
-    const averages = loadavg().map((value) => value.toFixed(2))
-    process.stdout.write(`${availableParallelism()} cores, load average ${averages.join(' ')}\n`)
-    report(rows, argv)
-  } catch (error) {
-    say(stop.signal.aborted ? `stopped by ${stop.signal.reason}` : `bench:start: ${(error as Error).message}`)
-    process.exitCode = stop.signal.aborted ? 130 : 3
-  }
+if (import.meta.main) {
+  await runBenchmark({ name: 'bench:start', effortOf, measure: measureStart }, process.argv.slice(2))
 }
-
-if (import.meta.main) await main(process.argv.slice(2))

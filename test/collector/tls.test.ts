@@ -4,25 +4,8 @@ import type { AddressInfo } from 'node:net'
 import * as tls from 'node:tls'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { cycle, startTelemetry, type Telemetry } from '#collector/collector.ts'
+import { CERTIFICATE, KEY } from '#test/certificate.ts'
 import { type Receiver, startReceiver } from '#test/collector/receiver.ts'
-
-// Made for this test, for `localhost` until 2126; it guards nothing.
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgDuN6VQlIN9UdMr/e
-CUFK1NfIUVmo5GzVKCQjveDYPquhRANCAASFrRlWuf0m+jdAFGdk+cOUeoS8DyGs
-vRsTnTUIuyjyIcZd/LBt+qu83n04jAYABTMJeZG6vRDC4SP040Ek48Nz
------END PRIVATE KEY-----`
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBlTCCATugAwIBAgIUfm1nRw9E2H9Bkz9zkktDBsbz4QQwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA2MDExN1oYDzIxMjYxMDI5
-MDYwMTE3WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASFrRlWuf0m+jdAFGdk+cOUeoS8DyGsvRsTnTUIuyjyIcZd/LBt+qu8
-3n04jAYABTMJeZG6vRDC4SP040Ek48Nzo2kwZzAdBgNVHQ4EFgQUbNcK8IBOQNs4
-begzOFN4kmXtEkEwHwYDVR0jBBgwFoAUbNcK8IBOQNs4begzOFN4kmXtEkEwDwYD
-VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
-SAAwRQIgDcHKfWfXjrHDfqBfcyFUz0v2AjKzJ/J34eDX1oMbkcECIQDJsdup0QNl
-uURRnGSlZKbXMpCzNE+awc8bQnk4i4zwnw==
------END CERTIFICATE-----`
 
 let receiver: Receiver
 let telemetry: Telemetry

@@ -116,7 +116,7 @@ export function logsJson(sent: SentLogs[]): Buffer {
 }
 
 /** One record as a value for JSON.stringify. */
-export function logJson({ timeNano, observedNano, body, attributes: of, ...rest }: LogText): Record<string, unknown> {
+function logJson({ timeNano, observedNano, body, attributes: of, ...rest }: LogText): Record<string, unknown> {
   return {
     ...rest,
     ...(timeNano === undefined ? {} : { timeUnixNano: String(timeNano) }),

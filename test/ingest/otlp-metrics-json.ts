@@ -22,7 +22,7 @@ export function metricsJson(sent: SentMetrics[]): Buffer {
 }
 
 /** One metric as a value for JSON.stringify, which leaves out what is undefined. */
-export function metricJson({ data, ...rest }: MetricText): Json {
+function metricJson({ data, ...rest }: MetricText): Json {
   return data === undefined ? rest : { ...rest, [data.kind]: dataJson(data) }
 }
 
@@ -45,15 +45,15 @@ function dataJson(data: MetricData): Json {
   }
 }
 
-export function numberPointJson({ value, ...point }: NumberPoint): Json {
+function numberPointJson({ value, ...point }: NumberPoint): Json {
   return { ...pointJson(point), ...numericJson(value) }
 }
 
-export function histogramPointJson({ counts, bounds, ...point }: HistogramPoint): Json {
+function histogramPointJson({ counts, bounds, ...point }: HistogramPoint): Json {
   return { ...pointJson(point), bucketCounts: counts?.map(String), explicitBounds: bounds?.map(doubleJson) }
 }
 
-export function exponentialPointJson({ scale, zeroCount, positive, negative, ...point }: ExponentialPoint): Json {
+function exponentialPointJson({ scale, zeroCount, positive, negative, ...point }: ExponentialPoint): Json {
   const { zeroThreshold, ...rest } = point
   return {
     ...pointJson(rest),
@@ -69,7 +69,7 @@ function bucketsJson({ offset, counts }: Buckets): Json {
   return { offset, bucketCounts: counts?.map(String) }
 }
 
-export function summaryPointJson({ quantiles, ...point }: SummaryPoint): Json {
+function summaryPointJson({ quantiles, ...point }: SummaryPoint): Json {
   const quantileValues = quantiles?.map(({ quantile, value }) => ({
     quantile: doubleJson(quantile),
     value: doubleJson(value),
@@ -92,7 +92,7 @@ function pointJson(point: Omit<HistogramPoint, 'counts' | 'bounds'>): Json {
   }
 }
 
-export function exemplarJson({ timeNano, value, attributes, ...ids }: ExemplarText): Json {
+function exemplarJson({ timeNano, value, attributes, ...ids }: ExemplarText): Json {
   const filteredAttributes = attributes && keyValuesJson(attributes)
   return { ...ids, timeUnixNano: textOf(timeNano), filteredAttributes, ...numericJson(value) }
 }

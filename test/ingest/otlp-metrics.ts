@@ -85,7 +85,7 @@ export function metrics(sent: SentMetrics[]): Buffer {
 }
 
 /** The fields of one Metric. */
-export function metricFields({ name, description, unit, data }: MetricText): Buffer[] {
+function metricFields({ name, description, unit, data }: MetricText): Buffer[] {
   return [
     ...some(name, (text) => bytes(1, text)),
     ...some(description, (text) => bytes(2, text)),
@@ -144,7 +144,7 @@ export function numberPointFields(one: NumberPoint): Buffer[] {
 }
 
 /** The fields of one HistogramDataPoint. */
-export function histogramPointFields(one: HistogramPoint): Buffer[] {
+function histogramPointFields(one: HistogramPoint): Buffer[] {
   return [
     ...times(one, 2),
     ...some(one.count, (count) => fixed64(4, count)),
@@ -160,7 +160,7 @@ export function histogramPointFields(one: HistogramPoint): Buffer[] {
 }
 
 /** The fields of one ExponentialHistogramDataPoint. */
-export function exponentialPointFields(one: ExponentialPoint): Buffer[] {
+function exponentialPointFields(one: ExponentialPoint): Buffer[] {
   return [
     ...keyValues(1, one.attributes),
     ...times(one, 2),
@@ -183,7 +183,7 @@ function bucketFields({ offset, counts }: Buckets): Buffer[] {
 }
 
 /** The fields of one SummaryDataPoint. */
-export function summaryPointFields(one: SummaryPoint): Buffer[] {
+function summaryPointFields(one: SummaryPoint): Buffer[] {
   return [
     ...times(one, 2),
     ...some(one.count, (count) => fixed64(4, count)),
@@ -195,7 +195,7 @@ export function summaryPointFields(one: SummaryPoint): Buffer[] {
 }
 
 /** The fields of one Exemplar. */
-export function exemplarFields(one: ExemplarText): Buffer[] {
+function exemplarFields(one: ExemplarText): Buffer[] {
   return [
     ...some(one.timeNano, (nano) => fixed64(2, nano)),
     ...numeric(one.value, 3, 6),

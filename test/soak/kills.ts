@@ -92,7 +92,7 @@ async function die(kind: Kind, time: number, { gateway, engine }: Ground, pick: 
 }
 
 /** One line of the table. */
-export function lineOf({ round, ms, tally, repeated, account, faults }: Survived): Record<string, string | number> {
+function lineOf({ round, ms, tally, repeated, account, faults }: Survived): Record<string, string | number> {
   const { examples: _, ...counts } = account
   const killed = Object.entries(round).map(([kind, times]) => `${kind} ${times}`)
   return {

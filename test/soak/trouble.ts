@@ -81,7 +81,7 @@ async function spoolFull({ ground: { gateway, engine, order }, tally, effort, ..
 }
 
 /** True about so many times a second. */
-export function restful(perSecond: number): () => boolean {
+function restful(perSecond: number): () => boolean {
   let next = performance.now()
   return () => {
     if (performance.now() < next) return false
