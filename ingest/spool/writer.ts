@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { begunAt, type Segment, type SegmentName, segmentName, segmentPath, syncFolder } from '#ingest/spool/folder.ts'
 import { type Accepted, HEADER_BYTES, headerOf } from '#ingest/spool/record.ts'
 import type { Stage } from '#ingest/spool/stage.ts'
@@ -34,6 +35,9 @@ export type WriterOptions = {
   onComplete: (segment: Segment) => void
 }
 
+/** From one commit to the next: a commit costs as much processor time as reading and checking a large body. */
+const COMMIT_EVERY_MS = 10
+
 /** Of one segment. Empty items take next to no bytes on their way, and then memory as all others do. */
 const MOST_ITEMS = 500_000
 /** Each makes a part in ClickHouse, which takes no more than a thousand at once; the last body may add as many as 366. */
@@ -48,10 +52,18 @@ type Writing = WriterOptions & {
   waiting: Waiting[]
   sealing: boolean
   committing: Promise<void> | null
+  committedAt: number
 }
 
 export function createWriter(options: WriterOptions): Writer {
-  const line: Writing = { ...options, current: null, waiting: [], sealing: false, committing: null }
+  const line: Writing = {
+    ...options,
+    current: null,
+    waiting: [],
+    sealing: false,
+    committing: null,
+    committedAt: Number.NEGATIVE_INFINITY,
+  }
   return {
     append(accepted) {
       const written = new Promise<void>((resolve, reject) => line.waiting.push({ accepted, resolve, reject }))
@@ -82,8 +94,12 @@ async function work(line: Writing): Promise<void> {
   }
 }
 
+/** Whoever comes alone is written at once; what comes meanwhile shares the next commit. */
 async function commitBatch(line: Writing): Promise<void> {
   const { waiting, segmentBytes, stage } = line
+  const early = line.committedAt + COMMIT_EVERY_MS - performance.now()
+  if (early > 0) await delay(early)
+  line.committedAt = performance.now()
   const batch = waiting.splice(0, fitting(waiting, line.current, segmentBytes))
   try {
     line.current ??= await openSegment(line)

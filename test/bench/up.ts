@@ -1,7 +1,7 @@
 // `./cyclewatch up` and other commands as processes of their own, as a user runs them.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { runningEngine } from '#storage/engine/engine.ts'
@@ -120,8 +120,19 @@ export type Memory = { resident: number; anonymous: number; peak: number }
 
 /** Processor time since its start in seconds, which other work on the machine hardly changes; null without /proc. */
 export function processorTimeOf(pid: number): number | null {
+  return usedOf(readText(`/proc/${pid}/stat`))
+}
+
+/** What its background threads for merges took of it. ClickHouse keeps them once they were started. */
+export function mergeTimeOf(pid: number): number | null {
+  const threads = readFolder(`/proc/${pid}/task`)?.map((thread) => readText(`/proc/${pid}/task/${thread}/stat`))
+  const merging = threads?.filter((stat) => stat?.includes('(MergeMutate)'))
+  return merging?.reduce((sum, stat) => sum + (usedOf(stat) ?? 0), 0) ?? null
+}
+
+function usedOf(stat: string | null | undefined): number | null {
   // The name of the program, in parentheses, may hold anything; behind it come fields 3 and on.
-  const fields = readText(`/proc/${pid}/stat`)?.split(') ').at(-1)?.split(' ')
+  const fields = stat?.split(') ').at(-1)?.split(' ')
   const ticks = Number(fields?.[11]) + Number(fields?.[12])
   return Number.isNaN(ticks) ? null : ticks / TICKS_A_SECOND
 }
@@ -137,6 +148,14 @@ export function memoryOf(pid: number): Memory | null {
 function readText(path: string): string | null {
   try {
     return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+function readFolder(path: string): string[] | null {
+  try {
+    return readdirSync(path)
   } catch {
     return null
   }

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { quantile } from 'simple-statistics'
 import { mergesSettled } from '#test/bench/ingest/limit.ts'
 import type { Load, Sent } from '#test/bench/ingest/sender.ts'
-import { memoryOf, processorTimeOf, type Up } from '#test/bench/up.ts'
+import { memoryOf, mergeTimeOf, processorTimeOf, type Up } from '#test/bench/up.ts'
 
 /** Seconds of processor time are for a million spans, memory is in MB of 10^6 bytes. */
 export type Measured = {
@@ -18,6 +18,8 @@ export type Measured = {
   requestsASecond: number
   own: number
   engine: number
+  /** Of the engine's. */
+  merging: number
   sender: number
   /** Of our process, seen every second: the first, the largest, and the mean of the last tenth. */
   memory: { first: number; largest: number; last: number }
@@ -47,6 +49,7 @@ export async function measureLoad(product: Up, load: Omit<Load, 'url'>): Promise
     requestsASecond: sent.requests / load.seconds,
     own: ofMillion(after.own - before.own),
     engine: ofMillion(after.engine - before.engine),
+    merging: ofMillion(after.merging - before.merging),
     sender: ofMillion(sender),
     memory: memory.stop(),
     answerMs: { p50: quantile(sent.answerMs, 0.5), p99: quantile(sent.answerMs, 0.99) },
@@ -70,7 +73,7 @@ async function run(load: Load): Promise<{ sent: Sent; sender: number }> {
   }
 }
 
-type Costs = { spans: number; inserts: number; own: number; engine: number }
+type Costs = { spans: number; inserts: number; own: number; engine: number; merging: number }
 
 async function readCosts(product: Up): Promise<Costs> {
   const [spans, inserts] = [
@@ -78,7 +81,8 @@ async function readCosts(product: Up): Promise<Costs> {
     await metric(product, 'cyclewatch_ingest_insert_seconds_count'),
   ]
   const { own, engine } = product.pids
-  return { spans, inserts, own: processorTimeOf(own) ?? 0, engine: processorTimeOf(engine) ?? 0 }
+  const merging = mergeTimeOf(engine) ?? 0
+  return { spans, inserts, own: processorTimeOf(own) ?? 0, engine: processorTimeOf(engine) ?? 0, merging }
 }
 
 async function untilStored(product: Up): Promise<void> {
