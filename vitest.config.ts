@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Installs from the registry: npm run test:package.
-    exclude: ['test/package/**'],
+    // Those install from a registry: npm run test:package, npm run test:python.
+    exclude: ['test/package/**', 'test/python/**'],
     globalSetup: './test/engine.ts',
     maxWorkers: 2,
     testTimeout: 30_000,
