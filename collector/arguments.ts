@@ -4,7 +4,7 @@
 import type { Span } from '@opentelemetry/api'
 import { CYCLE } from '#model/attributes.ts'
 import { BadInput } from '#model/errors.ts'
-import { warn } from './trouble.ts'
+import { warn } from './telemetry/trouble.ts'
 
 export type AttributeInput =
   | string

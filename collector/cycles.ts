@@ -2,26 +2,19 @@
 
 import { type Attributes, context, type Link, trace } from '@opentelemetry/api'
 import { CYCLE } from '#model/attributes.ts'
-import type { Outcome, StepKind } from '#model/cycles.ts'
-import {
-  type AttributeInput,
-  attributeSetter,
-  checkFunction,
-  checkName,
-  checkOneOf,
-  setAttribute,
-  setCount,
-} from './arguments.ts'
+import type { Outcome } from '#model/cycles.ts'
+import { BadInput } from '#model/errors.ts'
+import { checkFunction, checkName, checkOneOf } from './arguments.ts'
 import { meanOver } from './concurrency.ts'
 import { outcomeOf, recordFault } from './faults.ts'
-import { fetchIn } from './fetches.ts'
-import { begin, type Ongoing } from './ongoing.ts'
-import type { FetchOptions } from './requests.ts'
-import type { FetchResult } from './responses.ts'
-import { type Step, type StepOptions, stepIn } from './steps.ts'
-import { flushSoon } from './telemetry.ts'
+import { defaultPolicy, type FetchPolicy } from './fetch/policy.ts'
+import { begin, type Limited, type Ongoing } from './ongoing.ts'
+import { type Run, runOf } from './run.ts'
+import { beginStateIn, type OngoingState } from './state/cycle-state.ts'
+import type { State } from './state/state.ts'
+import { flushSoon } from './telemetry/telemetry.ts'
 import { noTotals, totalAttributes } from './totals.ts'
-import { usageAttributes } from './usage.ts'
+import { closeUsage, usagePlaces } from './usage.ts'
 
 const TRIGGERS = ['schedule', 'manual', 'ci'] as const
 export type Trigger = (typeof TRIGGERS)[number]
@@ -29,25 +22,14 @@ export type Trigger = (typeof TRIGGERS)[number]
 export type CycleOptions = {
   /** What started this run. Default: schedule. */
   trigger?: Trigger | undefined
-}
-
-/** A running cycle, handed to the job's function. */
-export type Run = {
-  readonly name: string
-  /** 32 hex digits, as `cyclewatch cycle` takes them; zeros while no telemetry is started. */
-  readonly traceId: string
-  /** Fetches, as one step per attempt, and reads the whole answer. */
-  fetch(url: string | URL, options?: FetchOptions): Promise<FetchResult>
-  /** Runs a piece of work as a step. */
-  step<T>(name: string, kind: StepKind, fn: (step: Step) => T | PromiseLike<T>, options?: StepOptions): Promise<T>
-  /** How many items the cycle yielded, a whole number; anything else is ignored. The last call counts. */
-  items(count: number): void
-  /** How many items it should have yielded, likewise. */
-  expect(count: number): void
-  /** The cycle's result is kept although something is missing from it. An error that leaves the cycle outweighs it. */
-  partial(reason: string): void
-  /** An attribute of the cycle's root span; undefined and null are ignored, and so are more than 100 keys. */
-  set(key: string, value: AttributeInput): void
+  /** How long the run may take in all: no fetch, retry or wait goes beyond it. Default: no limit. */
+  budgetMs?: number | undefined
+  /** Ends what the run is doing. */
+  signal?: AbortSignal | undefined
+  /** How fetches behave; see fetchPolicy. */
+  fetch?: FetchPolicy | undefined
+  /** What outlives the run (unseen, watermarks, checkpoints): a file, or what openState gave. */
+  state?: State | string | undefined
 }
 
 /**
@@ -57,24 +39,27 @@ export type Run = {
 export async function cycle<T>(
   name: string,
   fn: (run: Run) => T | PromiseLike<T>,
-  { trigger = 'schedule' }: CycleOptions = {},
+  { trigger = 'schedule', budgetMs, signal, fetch = defaultPolicy(), state: kept }: CycleOptions = {},
 ): Promise<T> {
   checkName(name, 'the name of a cycle')
   checkFunction(fn, `cycle '${name}'`)
   checkOneOf(trigger, TRIGGERS, `the trigger of cycle '${name}'`)
-  const ongoing = open(name, trigger)
+  checkBudget(budgetMs, name)
+  const ongoing = open(name, trigger, { budgetMs, signal })
   let outcome: Outcome = 'ok'
-  const run = runOf(ongoing, () => {
-    outcome = 'partial'
-  })
+  let state: OngoingState | undefined
   try {
+    state = beginStateIn(ongoing, kept)
+    const run = runOf(ongoing, fetch, state, () => {
+      outcome = 'partial'
+    })
     return await context.with(ongoing.context, fn, undefined, run)
   } catch (error) {
     outcome = outcomeOf(error)
     recordFault(ongoing.span, error)
     throw error
   } finally {
-    close(ongoing, outcome)
+    close(ongoing, state?.end(outcome) ?? outcome)
     flushSoon()
   }
 }
@@ -84,45 +69,36 @@ const PLACES: Attributes = {
   [CYCLE.outcome]: 'ok' satisfies Outcome,
   ...totalAttributes(noTotals()),
   [CYCLE.concurrencyMean]: 0,
-  [CYCLE.cpuMs]: 0,
-  [CYCLE.memoryPeakBytes]: 0,
+  ...usagePlaces(),
 }
 
-function open(name: string, trigger: Trigger): Ongoing {
+function checkBudget(budgetMs: unknown, name: string): void {
+  if (budgetMs === undefined || (typeof budgetMs === 'number' && budgetMs > 0 && budgetMs < 2 ** 31)) return
+  throw new BadInput(`budgetMs of cycle '${name}' must be a number of milliseconds above 0`)
+}
+
+function open(name: string, trigger: Trigger, limited: Limited): Ongoing {
   const tracer = trace.getTracer('cyclewatch')
   const around = trace.getSpanContext(context.active())
   const links: Link[] = around && trace.isSpanContextValid(around) ? [{ context: around }] : []
   const attributes = { [CYCLE.name]: name, [CYCLE.trigger]: trigger, ...PLACES }
-  return begin(name, tracer, (startTime) => tracer.startSpan(name, { root: true, links, attributes, startTime }))
+  return begin(name, tracer, limited, (startTime) =>
+    tracer.startSpan(name, { root: true, links, attributes, startTime }),
+  )
 }
 
 function close(ongoing: Ongoing, outcome: Outcome): void {
   const { span, gauge, startedAt, epochOffset, totals, usage } = ongoing
   const endedAt = performance.now()
+  ongoing.budget.end()
+  const used = closeUsage(usage, endedAt)
   if (span.isRecording()) {
     span.setAttributes({
       [CYCLE.outcome]: outcome,
       ...totalAttributes(totals),
       [CYCLE.concurrencyMean]: Math.round(meanOver(gauge, startedAt, endedAt) * 1_000) / 1_000,
-      ...usageAttributes(usage),
+      ...used,
     })
   }
   span.end(endedAt + epochOffset)
-}
-
-function runOf(ongoing: Ongoing, becomePartial: () => void): Run {
-  const { span, name } = ongoing
-  return {
-    name,
-    traceId: span.spanContext().traceId,
-    fetch: (url, options) => fetchIn(ongoing, url, options),
-    step: (stepName, kind, fn, options) => stepIn(ongoing, stepName, kind, fn, options),
-    items: (count) => setCount(span, CYCLE.items, count, `items of cycle '${name}'`),
-    expect: (count) => setCount(span, CYCLE.itemsExpected, count, `expect of cycle '${name}'`),
-    partial(reason) {
-      becomePartial()
-      setAttribute(span, 'cycle.partial.reason', reason || undefined)
-    },
-    set: attributeSetter(span),
-  }
 }

@@ -1,6 +1,7 @@
 // A cycle while it runs: its root span, what it adds up, and where in it the code is that now runs.
 
 import { type Context, context, createContextKey, type Span, type Tracer, trace } from '@opentelemetry/api'
+import { type Budget, openBudget } from './budget.ts'
 import { type Gauge, type Node, openGauge } from './concurrency.ts'
 import { noTotals, type Totals } from './totals.ts'
 import { openUsage, type Usage } from './usage.ts'
@@ -16,6 +17,7 @@ export type Ongoing = {
   totals: Totals
   gauge: Gauge
   usage: Usage
+  budget: Budget
   startedAt: number
   epochOffset: number
 }
@@ -26,7 +28,14 @@ export type Place = { context: Context; node: Node }
 const PLACE = createContextKey('cyclewatch.place')
 type Marked = { ongoing: Ongoing; node: Node }
 
-export function begin(name: string, tracer: Tracer, open: (startTime: number) => Span): Ongoing {
+export type Limited = { budgetMs?: number | undefined; signal?: AbortSignal | undefined }
+
+export function begin(
+  name: string,
+  tracer: Tracer,
+  { budgetMs, signal }: Limited,
+  open: (startTime: number) => Span,
+): Ongoing {
   const startedAt = performance.now()
   const epochOffset = Date.now() - startedAt
   const span = open(startedAt + epochOffset)
@@ -39,6 +48,7 @@ export function begin(name: string, tracer: Tracer, open: (startTime: number) =>
     totals: noTotals(),
     gauge: openGauge(startedAt),
     usage: openUsage(startedAt),
+    budget: openBudget(budgetMs, startedAt, signal),
     startedAt,
     epochOffset,
   }
@@ -56,4 +66,13 @@ export function placeIn(ongoing: Ongoing): Place {
 /** The context in which code inside this step runs. */
 export function inside(ongoing: Ongoing, place: Place, node: Node, span: Span): Context {
   return trace.setSpan(place.context, span).setValue(PLACE, { ongoing, node } satisfies Marked)
+}
+
+export type Current = { ongoing: Ongoing; place: Place }
+
+/** The innermost cycle around the calling code, and the step in it; undefined outside any and without telemetry. */
+export function current(): Current | undefined {
+  const active = context.active()
+  const marked = active.getValue(PLACE) as Marked | undefined
+  return marked && { ongoing: marked.ongoing, place: { context: active, node: marked.node } }
 }

@@ -4,6 +4,7 @@
 export const CYCLE = {
   name: 'cycle.name',
   outcome: 'cycle.outcome',
+  partialReason: 'cycle.partial.reason',
   items: 'cycle.items',
   itemsExpected: 'cycle.items.expected',
   itemsFailed: 'cycle.items.failed',

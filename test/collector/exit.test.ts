@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { deadUrl, type Receiver, serve, startReceiver } from '#test/collector/receiver.ts'
+import { deadUrl, isOfSpans, type Receiver, serve, startReceiver } from '#test/collector/receiver.ts'
 
 const COLLECTOR = import.meta.resolve('#collector/collector.ts')
 /** Far above what any of this takes, far below the timeouts that must not decide it (10 s and more). */
@@ -67,6 +67,59 @@ test('delivers when the job calls process.exit', async () => {
   expect(new Set(receiver.spans.map((span) => span.name))).toEqual(new Set(['part', 'coins']))
 })
 
+test('delivers the start of a cycle and its metrics when the job calls process.exit in it', async () => {
+  const end = await ended(
+    job(
+      `await cycle('ended', () => {}); await cycle('coins', () => { process.stdout.write('in it\\n'); process.exit(0) })`,
+    ),
+  )
+  expect(end).toMatchObject({ code: 0, output: 'in it\n', errors: '' })
+  expect(receiver.records.map(({ event, attributes }) => `${event} ${attributes['cycle.name']}`)).toContain(
+    'cycle.started coins',
+  )
+  const valuesOf = (name: string) => receiver.metrics.filter((metric) => metric.name === name).at(-1)?.points
+  expect(valuesOf('cycle.active')).toMatchObject([{ asDouble: 0 }, { asDouble: 1 }])
+  expect(valuesOf('cycle.duration')).toMatchObject([{ count: 1, attributes: { 'cycle.name': 'ended' } }])
+})
+
+test('delivers metrics once when it ends by itself', async () => {
+  const end = await ended(job(`await cycle('coins', () => {})`))
+  expect(end).toMatchObject({ code: 0, errors: '' })
+  const durations = receiver.metrics.filter(({ name }) => name === 'cycle.duration')
+  expect(durations).toMatchObject([{ points: [{ count: 1 }] }])
+})
+
+test('sends no metrics at the end of a process that ran no cycle', async () => {
+  expect(await ended(job(''))).toMatchObject({ code: 0, errors: '' })
+  expect(receiver.otherRequests).toEqual([])
+})
+
+test('has said that a cycle runs before it is killed', async () => {
+  const process = job(`await cycle('coins', async (run) => { say(run.traceId); await sleep(60_000) })`)
+  const end = ended(process)
+  await new Promise((resolve) => process.stdout?.once('data', resolve))
+  setTimeout(() => process.kill('SIGKILL'), 1_000)
+  const { output } = await end
+  expect(receiver.records).toMatchObject([{ event: 'cycle.started', traceId: output.trim() }])
+  expect(receiver.spans).toEqual([])
+})
+
+test('delivers what goes elsewhere when one address is dead and the job calls process.exit', async () => {
+  const logs = `process.env.OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`
+  const dead = await deadUrl()
+  const end = await ended(
+    job(`await telemetry.shutdown()
+      ${logs} = '${dead}'
+      process.env.OTEL_EXPORTER_OTLP_ENDPOINT = '${receiver.url}'
+      startTelemetry({ service: 'job' })
+      await cycle('coins', () => {})
+      process.exit(0)`),
+  )
+  expect(end).toMatchObject({ code: 0, errors: '' })
+  expect(receiver.named('coins')).toHaveLength(1)
+  expect(receiver.metrics.map(({ name }) => name)).toContain('cycle.duration')
+})
+
 test('delivers the cycle whose error ends the process', async () => {
   const end = await ended(job(`await cycle('coins', () => { throw new Error('broken') })`))
   expect(end).toMatchObject({ code: 1, errors: expect.stringMatching('broken') })
@@ -75,8 +128,8 @@ test('delivers the cycle whose error ends the process', async () => {
 
 test('repeats what is on the way as it was, and then sends the rest, when the job calls process.exit', async () => {
   const arrived = Promise.withResolvers<void>()
-  const slow = await startReceiver((_, response) => {
-    if (slow.requests.length > 1) response.end('{}')
+  const slow = await startReceiver((request, response) => {
+    if (slow.requests.length > 1 || !isOfSpans(request)) response.end('{}')
     else arrived.resolve()
   })
   const upstream = await serve((_, response) => void arrived.promise.then(() => response.end('x')))

@@ -1,7 +1,10 @@
 // A job that fetches from servers of the test and tells a receiver: what the tests of run.fetch share.
 
-import { cycle, type FetchOptions, type FetchResult, startTelemetry } from '#collector/collector.ts'
+import { cycle, type FetchOptions, type FetchResult, fetchPolicy, startTelemetry } from '#collector/collector.ts'
 import { type ReceivedSpan, serve, startReceiver } from '#test/collector/receiver.ts'
+
+/** Each fetch is a single attempt. */
+const ONCE = fetchPolicy({ retries: 0, host: { breaker: false } })
 
 export type FetchingJob = Awaited<ReturnType<typeof startFetchingJob>>
 
@@ -12,7 +15,7 @@ export async function startFetchingJob() {
 
   /** One fetch as a cycle of its own; the spans of its attempts, and what came of it. */
   async function fetched(url: string, options?: FetchOptions) {
-    const settled = await cycle('coins', (run) => Promise.allSettled([run.fetch(url, options)]))
+    const settled = await cycle('coins', (run) => Promise.allSettled([run.fetch(url, options)]), { fetch: ONCE })
     await telemetry.flush()
     const [outcome] = settled as [PromiseSettledResult<FetchResult>]
     const spans = receiver.spans.filter((span) => span.attributes['step.kind'] === 'fetch')

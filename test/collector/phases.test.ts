@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { phasesOf, type Timeline } from '#collector/phases.ts'
+import { phasesOf, type Timeline } from '#collector/fetch/phases.ts'
 
 const cases: [what: string, timeline: Timeline, phases: ReturnType<typeof phasesOf>][] = [
   [

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { ExportedSpan, Sent } from '#collector/outlet.ts'
-import { createQueue, type Failure, LIMITS, thinned } from '#collector/queue.ts'
+import type { Outlet, Sent } from '#collector/telemetry/outlet.ts'
+import { createQueue, type Failure, type QueueLimits, SPAN_KIND, thinned } from '#collector/telemetry/queue.ts'
+import type { ExportedSpan } from '#collector/telemetry/wirings.ts'
 
 /** As much of a span as the queue looks at; roots have names in capitals. */
 function span(name: string): ExportedSpan {
@@ -10,8 +11,10 @@ function span(name: string): ExportedSpan {
   return fake as unknown as ExportedSpan
 }
 
+const NO_LETTERS: Outlet<unknown>['letters'] = () => ({ url: '', headers: {}, bodies: [] })
+
 /** A queue whose outlet answers as told, one answer an export and the last for all that follow. */
-function queueOf(answers: Sent[], limits: Partial<typeof LIMITS> = {}, answerMs = 1) {
+function queueOf(answers: Sent[], limits: Partial<QueueLimits> = {}, answerMs = 1) {
   const sent: string[] = []
   const failures: Failure[] = []
   const outlet = {
@@ -20,10 +23,11 @@ function queueOf(answers: Sent[], limits: Partial<typeof LIMITS> = {}, answerMs 
       await sleep(answerMs)
       return (answers.length > 1 ? answers.shift() : answers[0]) as Sent
     },
-    sendBlocking() {},
+    letters: NO_LETTERS,
     close() {},
   }
-  const queue = createQueue(outlet, (failure) => failures.push(failure), { ...LIMITS, ...limits })
+  const kind = { ...SPAN_KIND, limits: { ...SPAN_KIND.limits, ...limits } }
+  const queue = createQueue(kind, outlet, (failure) => failures.push(failure))
   return { queue, sent, failures, add: (names: string) => [...names].forEach((name) => void queue.add(span(name))) }
 }
 
@@ -56,7 +60,7 @@ test('keeps what could not be delivered and sends it later', async () => {
   add('c')
   await sleep(100)
   expect(sent).toEqual(['ab', 'ab', 'c'])
-  expect(failures).toEqual([{ message: 'nobody there', lostSpans: 0 }])
+  expect(failures).toEqual([{ message: 'nobody there', lost: 0 }])
 })
 
 test('repeats the batch that failed as it was, before anything new, until it is taken', async () => {
@@ -80,12 +84,12 @@ test('repeats the batch that failed by itself when nothing new comes', async () 
 })
 
 test('takes nothing out of the batch that failed when the queue is full', async () => {
-  const { queue, sent, failures, add } = queueOf([DOWN, STORED], { maxSpans: 8, batchSize: 3, pauseMs: 60_000 })
+  const { queue, sent, failures, add } = queueOf([DOWN, STORED], { maxItems: 8, batchSize: 3, pauseMs: 60_000 })
   add('abc')
   await queue.flush(1_000)
   add('defgHij')
   expect(queue.pending().length).toBeLessThanOrEqual(8)
-  expect(failures.map((failure) => failure.lostSpans)).toEqual([0, 1, 1])
+  expect(failures.map((failure) => failure.lost)).toEqual([0, 1, 1])
   await queue.flush(1_000)
   expect(sent).toEqual(['abc', 'abc', 'fgH', 'ij'])
 })
@@ -105,7 +109,7 @@ test('gives up what was refused, and goes on', async () => {
   add('abcd')
   await queue.flush(1_000)
   expect(sent).toEqual(['ab', 'cd'])
-  expect(failures).toEqual([{ message: 'bad', lostSpans: 2 }])
+  expect(failures).toEqual([{ message: 'bad', lost: 2 }])
 })
 
 test('waits as long as it was told to', async () => {
@@ -120,14 +124,14 @@ test('waits as long as it was told to', async () => {
 })
 
 test('never holds more than its limit, and says how much was lost', () => {
-  const { queue, failures, add } = queueOf([DOWN], { maxSpans: 16, batchSize: 16 })
+  const { queue, failures, add } = queueOf([DOWN], { maxItems: 16, batchSize: 16 })
   for (let i = 0; i < 1_000; i += 1) add('s')
   expect(queue.pending().length).toBeLessThanOrEqual(16)
-  expect(failures.reduce((lost, failure) => lost + failure.lostSpans, 0) + queue.pending().length).toBe(1_000)
+  expect(failures.reduce((lost, failure) => lost + failure.lost, 0) + queue.pending().length).toBe(1_000)
 })
 
 test('returns from a flush in time when nothing answers', async () => {
-  const queue = createQueue({ send: () => new Promise(() => {}), sendBlocking() {}, close() {} }, () => {})
+  const queue = createQueue(SPAN_KIND, { send: () => new Promise(() => {}), letters: NO_LETTERS, close() {} }, () => {})
   queue.add(span('a'))
   const startedAt = performance.now()
   await queue.flush(50)
@@ -152,7 +156,7 @@ const thinnings: [what: string, spans: string, count: number, kept: string][] = 
 for (const [what, spans, count, kept] of thinnings) {
   test(what, () =>
     expect(
-      thinned([...spans].map(span), count)
+      thinned([...spans].map(span), count, SPAN_KIND.isPrecious)
         .map((each) => each.name)
         .join(''),
     ).toBe(kept),

@@ -11,7 +11,7 @@ import { startCoinUpstream } from '#demo/coins/upstream.ts'
 
 type Value = { stringValue?: string; intValue?: number; doubleValue?: number }
 type Span = { name: string; attributes: { key: string; value: Value }[] }
-type Export = { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }
+type Export = { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[] }
 
 function attribute(span: Span | undefined, key: string): string | number | undefined {
   const value = span?.attributes.find((one) => one.key === key)?.value
@@ -39,7 +39,8 @@ async function recordCycle(apiKey: string): Promise<{ bodies: string[]; spans: S
     rmSync(folder, { recursive: true })
   }
   const exports = bodies.map((body) => JSON.parse(body) as Export)
-  const spans = exports.flatMap(({ resourceSpans }) =>
+  // Metrics and log records come here too.
+  const spans = exports.flatMap(({ resourceSpans = [] }) =>
     resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
   )
   return { bodies, spans }
