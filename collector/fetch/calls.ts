@@ -91,16 +91,14 @@ async function sendOnce(
   }
 }
 
-/** No attempt outlasts the budget of its cycle. */
+/** The end of the budget is no limit of an attempt: the cycle's signal ends all of it then. */
 function limitsOf(ongoing: Ongoing, asked: Asked, policy: FetchPolicy, { latencies }: Host): Limits {
-  const remaining = ongoing.budget.remainingMs()
-  if (remaining <= 0) throw ongoing.budget.overdue()
-  const { firstByteMs, connectMs, idleMs, totalMs } = { ...policy.timeouts, ...asked.timeouts }
+  if (ongoing.budget.remainingMs() <= 0) throw ongoing.budget.overdue()
+  const timeouts = { ...policy.timeouts, ...asked.timeouts }
+  const { firstByteMs } = timeouts
   return {
-    connectMs,
+    ...timeouts,
     firstByteMs: typeof firstByteMs === 'number' ? firstByteMs : latencies.timeoutMs(firstByteMs),
-    idleMs,
-    totalMs: Math.min(totalMs, remaining),
     maxBytes: policy.maxBytes,
   }
 }

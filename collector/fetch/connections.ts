@@ -18,8 +18,9 @@ const openings = new Map<string, Opening>()
 
 /** Longer than most jobs rest between two cycles; a server that closes earlier says so. */
 const IDLE_MS = 600_000
-/** Attempts have limits of their own, which are shorter. */
-const OPENING_MS = 120_000
+/** How long a connection may take that no attempt has said more of. */
+const OPENING_MS = 10_000
+let openingMs = OPENING_MS
 
 /** `opening` only for the first attempt that uses the connection. */
 export type Connection = { reused: boolean; opening: Opening | undefined }
@@ -64,6 +65,11 @@ export function failedOpening(error: unknown): Opening | undefined {
   return error instanceof Error ? failed.get(error) : undefined
 }
 
+/** Connections that are begun in this very tick are given up after so long: with the attempt that wants them. */
+export function openWithin(ms: number): void {
+  openingMs = ms
+}
+
 /** How far the opening has come that a request to this origin waits for. */
 export function openingTo({ protocol, hostname, port }: URL): Opening | undefined {
   return openings.get(`${protocol}//${hostname.replace(/^\[|\]$/g, '')}:${port}`)
@@ -81,7 +87,7 @@ function heard(message: unknown): void {
 function stampingConnector(): buildConnector.connector {
   // With the types of undici 8 the connector returns nothing; it does return the socket, before it is connected.
   const lookup = rememberNames(() => performance.now())
-  const connect = buildConnector({ allowH2: false, timeout: OPENING_MS, lookup }) as unknown as (
+  const connect = buildConnector({ allowH2: false, timeout: 0, lookup }) as unknown as (
     options: buildConnector.Options,
     callback: buildConnector.Callback,
   ) => Socket
@@ -90,7 +96,9 @@ function stampingConnector(): buildConnector.connector {
     if (isIP(options.hostname)) opening.lookedUpAt = opening.begunAt
     const origin = `${options.protocol}//${options.hostname}:${options.port ?? ''}`
     openings.set(origin, opening)
+    const limit = setTimeout(() => socket.destroy(tooSlow()), openingMs).unref()
     const socket: Stamped = connect(options, (...[error, made]: Parameters<buildConnector.Callback>) => {
+      clearTimeout(limit)
       if (openings.get(origin) === opening) openings.delete(origin)
       if (error) {
         failed.set(error, opening)
@@ -110,4 +118,8 @@ function stampingConnector(): buildConnector.connector {
       opening.securedAt = performance.now()
     })
   }
+}
+
+function tooSlow(): Error {
+  return Object.assign(new Error('there was no connection in time'), { name: 'TimeoutError', code: 'ETIMEDOUT' })
 }

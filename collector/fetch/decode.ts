@@ -9,18 +9,15 @@ const inflateRaw = promisify(zlib.inflateRaw)
 const brotli = promisify(zlib.brotliDecompress)
 const zstd = promisify(zlib.zstdDecompress)
 
-/** As browsers do: a body that merely lacks its trailer is still taken. */
-const LENIENT = { flush: zlib.constants.Z_SYNC_FLUSH, finishFlush: zlib.constants.Z_SYNC_FLUSH }
-
 type Decoder = (body: Buffer, maxOutputLength: number) => Promise<Buffer>
 
 const DECODERS: Record<string, Decoder> = {
-  gzip: (body, maxOutputLength) => gunzip(body, { ...LENIENT, maxOutputLength }),
-  'x-gzip': (body, maxOutputLength) => gunzip(body, { ...LENIENT, maxOutputLength }),
+  gzip: (body, maxOutputLength) => gunzip(body, { maxOutputLength }),
+  'x-gzip': (body, maxOutputLength) => gunzip(body, { maxOutputLength }),
   // "deflate" means zlib, and some servers send it raw; the low half of the first byte tells.
   deflate(body, maxOutputLength) {
     const undo = ((body[0] ?? 0) & 0x0f) === 0x08 ? inflate : inflateRaw
-    return undo(body, { ...LENIENT, maxOutputLength })
+    return undo(body, { maxOutputLength })
   },
   br: (body, maxOutputLength) => brotli(body, { maxOutputLength }),
   zstd: (body, maxOutputLength) => zstd(body, { maxOutputLength }),

@@ -1,7 +1,14 @@
 // One request and its answer over the wire, with the moments in between. Knows nothing of spans; never rejects.
 
 import type { Dispatcher } from 'undici'
-import { type Connection, connections, failedOpening, hearConnection, openingTo } from '#collector/fetch/connections.ts'
+import {
+  type Connection,
+  connections,
+  failedOpening,
+  hearConnection,
+  openingTo,
+  openWithin,
+} from '#collector/fetch/connections.ts'
 import { dueAt, type Limits, type Stage, timeoutError, tooLarge } from '#collector/fetch/limits.ts'
 import type { Timeline } from '#collector/fetch/phases.ts'
 
@@ -30,6 +37,7 @@ export function exchange(outgoing: Outgoing, limits: Limits, pool: Dispatcher = 
     const exchanging = new Exchanging(outgoing, limits, resolve)
     if (exchanging.done) return
     const { method, headers, body } = outgoing
+    openWithin(limits.connectMs)
     pool.dispatch(
       {
         origin: url.origin,
@@ -105,7 +113,7 @@ class Exchanging implements Dispatcher.DispatchHandler {
     if (at >= this.timerAt) return
     clearTimeout(this.timer)
     this.timerAt = at
-    this.timer = setTimeout(this.look, Math.min(Math.ceil(at - performance.now()), LONGEST_TIMER_MS))
+    this.timer = setTimeout(this.look, Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMER_MS))
   }
 
   private progress() {

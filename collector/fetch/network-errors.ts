@@ -35,7 +35,7 @@ const SAME_AS: Record<string, string> = {
 export function lostAnswer(request: Request, cause: unknown): NetworkError {
   const code = codeOf(cause)
   const isOurs = cause instanceof Error && cause.name === 'TimeoutError'
-  const saying = isOurs ? cause.message : SAYINGS[code]
+  const saying = isOurs ? cause.message : isOutOfTurn(cause) ? OUT_OF_TURN : SAYINGS[code]
   return named(request, saying ? `${saying} (${code})` : messageOf(cause) || code, code, { cause })
 }
 
@@ -69,9 +69,16 @@ function named({ method, url }: Request, reason: string, code: string, options: 
   return Object.assign(error, { name: 'NetworkError', code })
 }
 
+const OUT_OF_TURN = 'the server answered with a 100 or 101 that nobody asked for'
+
+/** As undici words it. */
+function isOutOfTurn(cause: unknown): boolean {
+  return cause instanceof Error && (cause.message === 'bad response' || cause.name === 'AssertionError')
+}
+
 function codeOf(cause: unknown): string {
   if (!(cause instanceof Error)) return 'UNKNOWN'
-  if (cause.name === 'HTTPParserError') return 'BAD_RESPONSE'
+  if (cause.name === 'HTTPParserError' || isOutOfTurn(cause)) return 'BAD_RESPONSE'
   const { code, cause: deeper } = cause as { code?: unknown; cause?: { code?: unknown } | undefined }
   // A lost socket wraps what the system said about it.
   const found = code === 'UND_ERR_SOCKET' && typeof deeper?.code === 'string' ? deeper.code : code

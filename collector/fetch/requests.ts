@@ -44,6 +44,8 @@ export type Asked = Outgoing & {
 
 /** What the built-in fetch sends, so that a server treats both alike. */
 const DEFAULT_HEADERS = ['accept', '*/*', 'user-agent', 'node', 'accept-encoding', ACCEPTED_ENCODINGS]
+/** They say how the bytes are carried, which is undici's affair. */
+const REFUSED_HEADERS = ['connection', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade']
 const REDIRECTS = ['follow', 'manual', 'error'] as const
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NORMALIZED = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])
@@ -114,6 +116,8 @@ function parseHeaders(init: HeadersInit | undefined, url: URL, type: string | un
   } catch (error) {
     throw new BadInput('headers must be pairs of a valid name and a valid value', { cause: error })
   }
+  const denied = REFUSED_HEADERS.find((name) => given.has(name))
+  if (denied) throw new BadInput(`the header ${denied} is the connection's own; it cannot be set`)
   const headers = [...given].flat()
   const fill = (name: string, value: string | undefined) => {
     if (value !== undefined && !given.has(name)) headers.push(name, value)

@@ -44,7 +44,7 @@ head then hang                  | idle=60           | ETIMEDOUT paused for more 
 half then hang                  | idle=60           | ETIMEDOUT paused for more than 60 ms     | ETIMEDOUT ETIMEDOUT                                     | timeout | 0
 drip body                       | total=100         | ETIMEDOUT longer than 100 ms in all      | ETIMEDOUT ETIMEDOUT                                     | timeout | 0
 deaf                            | firstByte=60      | ETIMEDOUT did not begin within 60 ms     | ETIMEDOUT ETIMEDOUT                                     | timeout |
-muteTls                         | connect=60        | ETIMEDOUT no connection within 60 ms     | ETIMEDOUT ETIMEDOUT                                     | timeout | 2
+muteTls                         | connect=60        | ETIMEDOUT no connection within 60 ms     | ETIMEDOUT ETIMEDOUT                                     | timeout | 0
 silent                          | connect=60        | ETIMEDOUT no connection within 60 ms     | ETIMEDOUT ETIMEDOUT                                     | timeout | 0
 bad gzip, ok                    |                   | 200 {"price":7}                          | BAD_RESPONSE 200                                        | ok      | 1
 not http, huge header, ok       |                   | 200 {"price":7}                          | BAD_RESPONSE BAD_RESPONSE 200                           | ok      | 1
