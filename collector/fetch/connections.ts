@@ -65,9 +65,12 @@ export function failedOpening(error: unknown): Opening | undefined {
   return error instanceof Error ? failed.get(error) : undefined
 }
 
-/** Connections that are begun in this very tick are given up after so long: with the attempt that wants them. */
+/** The attempt that wants it gives up first, and says what it waited for. */
+const SLACK_MS = 100
+
+/** Connections that are begun in this very tick are given up after so long: just after the attempt that wants them. */
 export function openWithin(ms: number): void {
-  openingMs = ms
+  openingMs = ms + SLACK_MS
 }
 
 /** How far the opening has come that a request to this origin waits for. */
