@@ -111,7 +111,7 @@ function pump<Row>(state: State<Row>): void {
     pump(state)
   }
   // It need not keep the process alive: what is held is flushed before the end.
-  settings.clock.after(first.at + settings.everyMs - settings.clock.now(), wake, false)
+  settings.clock.after(Math.max(0, first.at + settings.everyMs - settings.clock.now()), wake, false)
 }
 
 function isDue<Row>({ waiting, settings, urgentUpTo }: State<Row>): boolean {

@@ -2,7 +2,7 @@
 // database write. No timeouts, no retries, no cache. New is only that the collector records it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cycle, type Run } from '#collector/collector.ts'
+import { cycle, fetchPolicy, type Run } from '#collector/collector.ts'
 import type { Coin, Exchange, Market, Status } from '#demo/coins/catalogue.ts'
 import { prepareDatabase, writeRows } from '#demo/coins/database.ts'
 import { COIN_CYCLE } from '#demo/coins/definition.ts'
@@ -17,9 +17,18 @@ export type CoinJob = {
   apiKey?: string
 }
 
+const HOUR = 3_600_000
+
+/** As if there were no timeouts, no retries, and nothing else that looks after an upstream. */
+const AS_IT_WAS = fetchPolicy({
+  retries: 0,
+  timeouts: { connectMs: HOUR, firstByteMs: HOUR, idleMs: HOUR, totalMs: HOUR },
+  host: { breaker: false },
+})
+
 /** Fetches and stores everything once, recorded as one cycle. Rejects when a call or the write fails. */
 export async function runCoinCycle({ upstream, database, apiKey = 'demo' }: CoinJob): Promise<void> {
-  await cycle(COIN_CYCLE, async (run) => {
+  const work = async (run: Run) => {
     const get = <Body>(path: string) => getJson<Body>(run, upstream, path, apiKey)
 
     const status = await get<Status>('/status')
@@ -36,7 +45,8 @@ export async function runCoinCycle({ upstream, database, apiKey = 'demo' }: Coin
       return writeRows(database, { coins, exchanges, markets })
     })
     run.items(written)
-  })
+  }
+  await cycle(COIN_CYCLE, work, { fetch: AS_IT_WAS })
 }
 
 export type CoinJobRun = {
