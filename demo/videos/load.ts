@@ -29,7 +29,7 @@ export type LoadReport = {
   queriesAView: number
 }
 
-/** How long a user looks at a status before the next. */
+/** How long a user looks at a status before the next, on average: half of it to one and a half, lest all come at once. */
 const LOOK_MS = 5_000
 
 /** One run after another: for each number of users the job as it was and as it is. Rejects when the signal aborts. */
@@ -55,7 +55,7 @@ function loadSide(side: Side, users: number, options: LoadOptions): Promise<Load
         const shown = await monitor.status(signal).catch(() => undefined)
         if (isRight(shown)) views.push(((performance.now() - askedAt) * scale) / 1_000)
         else failed += 1
-        await sleep(LOOK_MS / scale, undefined, { signal })
+        await sleep(((0.5 + random()) * LOOK_MS) / scale, undefined, { signal })
       }
     }
     await Promise.all(Array.from({ length: users }, user))
