@@ -6,6 +6,9 @@ import { isForNobody, markOurs } from '#collector/signals.ts'
 /** How long a flush may hold the process while ingest does not answer. */
 export const FAREWELL_MS = 1_500
 
+/** Of flushes at the end of a process that left something behind. */
+const MOST_ROUNDS = 3
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export type Leaving = {
@@ -22,12 +25,15 @@ export type Leaving = {
  */
 export function sayFarewell({ hasPending, flush, flushBlocking }: Leaving): () => void {
   let saidAll = false
+  let rounds = 0
   const beforeExit = () => {
-    // Node asks again after each flush; what could not leave in one bounded flush stays behind.
+    // Node asks again after each flush. What came meanwhile gets another one; what could not leave stays behind.
     if (saidAll || !hasPending()) return
     saidAll = true
+    const began = performance.now()
     void flush(FAREWELL_MS).then(() => {
-      saidAll = hasPending()
+      rounds += 1
+      saidAll = hasPending() && (rounds >= MOST_ROUNDS || performance.now() - began >= FAREWELL_MS)
     })
   }
   const exit = () => {
