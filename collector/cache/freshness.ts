@@ -1,6 +1,6 @@
 // How long something kept may be served: fresh, stale while a new one is fetched, stale because fetching fails. Pure.
 
-import { checkMs } from '#collector/cache/bounds.ts'
+import { checkMs } from '#collector/amounts.ts'
 
 /** The two windows of RFC 5861 both begin where the time to live ends. */
 export type FreshnessOptions = {
@@ -18,8 +18,8 @@ export function freshnessOf(options: FreshnessOptions, whose: string): Freshness
   const { ttlMs, staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = options ?? {}
   return {
     ttlMs: checkMs(ttlMs, `ttlMs of ${whose}`),
-    whileRevalidateMs: checkMs(staleWhileRevalidateMs, `staleWhileRevalidateMs of ${whose}`, true),
-    ifErrorMs: checkMs(staleIfErrorMs, `staleIfErrorMs of ${whose}`, true),
+    whileRevalidateMs: checkMs(staleWhileRevalidateMs, `staleWhileRevalidateMs of ${whose}`, { mayBeZero: true }),
+    ifErrorMs: checkMs(staleIfErrorMs, `staleIfErrorMs of ${whose}`, { mayBeZero: true }),
   }
 }
 

@@ -1,6 +1,6 @@
 // A store in the memory of the process: what was not asked for longest goes first.
 
-import { checkBytes } from '#collector/cache/bounds.ts'
+import { checkWhole } from '#collector/amounts.ts'
 import type { CacheStore } from '#collector/cache/stores.ts'
 
 export type MemoryStoreOptions = {
@@ -22,9 +22,9 @@ type Entry = { bytes: Buffer; size: number; endsAt: number }
 
 /** Throws BadInput for a bound that is none. `now` in ms of a monotonic clock. */
 export function memoryStore(options: MemoryStoreOptions, now: () => number = () => performance.now()): MemoryStore {
-  const maxBytes = checkBytes(options?.maxBytes, 1_024, 'maxBytes of a memory store')
+  const maxBytes = checkWhole(options?.maxBytes, 'maxBytes of a memory store', { least: 1_024, unit: 'bytes' })
   const given = options.maxEntryBytes ?? Math.floor(maxBytes / 8)
-  const maxEntryBytes = checkBytes(given, 1, 'maxEntryBytes of a memory store')
+  const maxEntryBytes = checkWhole(given, 'maxEntryBytes of a memory store', { unit: 'bytes' })
   const queue = newQueue()
   return {
     get bytes() {

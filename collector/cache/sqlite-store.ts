@@ -3,7 +3,7 @@
 import { closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { checkBytes } from '#collector/cache/bounds.ts'
+import { checkWhole } from '#collector/amounts.ts'
 import type { CacheStore } from '#collector/cache/stores.ts'
 import { isDamage } from '#collector/state/damage.ts'
 import { warn } from '#collector/telemetry/trouble.ts'
@@ -51,9 +51,15 @@ const BROKEN_MS = 10_000
  */
 export function sqliteStore(file: string, options: SqliteStoreOptions, now: () => number = Date.now): SqliteStore {
   if (typeof file !== 'string' || file === '') throw new BadInput('an SQLite store needs the path of its file')
-  const maxBytes = checkBytes(options?.maxBytes, 32 * PAGE_BYTES, 'maxBytes of an SQLite store')
+  const maxBytes = checkWhole(options?.maxBytes, 'maxBytes of an SQLite store', {
+    least: 32 * PAGE_BYTES,
+    unit: 'bytes',
+  })
   const given = options.maxEntryBytes ?? Math.floor(maxBytes / 8)
-  const maxEntryBytes = Math.min(checkBytes(given, 1, 'maxEntryBytes of an SQLite store'), Math.floor(maxBytes / 2))
+  const maxEntryBytes = Math.min(
+    checkWhole(given, 'maxEntryBytes of an SQLite store', { unit: 'bytes' }),
+    Math.floor(maxBytes / 2),
+  )
   const maxPages = Math.floor(maxBytes / PAGE_BYTES)
   const { use, close } = keptOpen(file, maxPages)
   return {

@@ -16,7 +16,7 @@
 //   only when less load did not make answers quicker: then the host slowed by itself. It never drifts towards loaded RTTs.
 // - A limit that is not used says nothing about the host, and does not grow.
 
-import { checkWhole } from '#collector/flow/amounts.ts'
+import { checkWhole } from '#collector/amounts.ts'
 import { EMPTY_ROUND, lookedAt, type Round, type Summary, summary, withAnswer } from '#collector/flow/rounds.ts'
 import { BadInput } from '#model/errors.ts'
 

@@ -2,8 +2,8 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Context, context, createContextKey } from '@opentelemetry/api'
+import { checkWhole } from '#collector/amounts.ts'
 import { checkFunction } from '#collector/arguments.ts'
-import { checkWhole } from '#collector/flow/amounts.ts'
 import { type MapFunction, type Mapping, type MapResult, mapping } from '#collector/flow/mapping.ts'
 import { type Permits, permits } from '#collector/flow/permits.ts'
 import { type Ongoing, placeIn } from '#collector/ongoing.ts'

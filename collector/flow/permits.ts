@@ -1,6 +1,6 @@
 // Permits: how much may be in use at once. First come, first served; the limit may change while permits are out.
 
-import { checkWhole } from '#collector/flow/amounts.ts'
+import { checkWhole } from '#collector/amounts.ts'
 import { Unavailable } from '#model/errors.ts'
 
 export type PermitsOptions = {

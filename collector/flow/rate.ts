@@ -8,7 +8,7 @@
 // jitter on top, so leave it some room.
 
 import { setTimeout as timer } from 'node:timers/promises'
-import { checkDuration, checkWhole } from '#collector/flow/amounts.ts'
+import { checkMs, checkWhole } from '#collector/amounts.ts'
 import { type Permits, permits, queueFull } from '#collector/flow/permits.ts'
 import { BadInput } from '#model/errors.ts'
 
@@ -145,7 +145,7 @@ function checkRate({ calls, perMs, burst }: RateLimit): void {
   if (calls > MOST_CALLS) {
     throw new BadInput(`rate.calls is ${calls}; allowed are up to ${MOST_CALLS}: give fewer calls for a shorter time`)
   }
-  checkDuration(perMs, 'rate.perMs')
+  checkMs(perMs, 'rate.perMs')
   if (burst === undefined) return
   checkWhole(burst, 'rate.burst')
   if (burst > calls) throw new BadInput(`rate.burst is ${burst}; it must not be above rate.calls, which is ${calls}`)

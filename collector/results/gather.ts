@@ -1,12 +1,13 @@
 // run.gather: named collectors in parallel, and what came of them although some failed.
 
+import { checkWhole } from '#collector/amounts.ts'
 import { checkFunction, checkName } from '#collector/arguments.ts'
 import { joined } from '#collector/budget.ts'
+import { type Permits, permits, type Release } from '#collector/flow/permits.ts'
 import type { Ongoing } from '#collector/ongoing.ts'
 import { withDeadline } from '#collector/results/deadline.ts'
 import { checkNeed, isEnough, type Need } from '#collector/results/need.ts'
 import { type Missing, missingText, shortError, tellParts } from '#collector/results/shortage.ts'
-import { openSlots, type Slots } from '#collector/results/slots.ts'
 import { type Step, stepIn } from '#collector/steps.ts'
 import { BadInput } from '#model/errors.ts'
 
@@ -45,7 +46,7 @@ export type Gathered<C extends Collectors, N = Need> = {
 const DEFAULT_CONCURRENCY = 10
 const DEFAULT_TIMEOUT_MS = 60_000
 
-type Plan = { names: string[]; need: Need; slots: Slots; timeoutMs: number; signal: AbortSignal }
+type Plan = { names: string[]; need: Need; places: Permits; timeoutMs: number; signal: AbortSignal }
 type End = { state: 'there'; name: string; value: unknown } | { state: 'missing'; name: string; error: unknown }
 
 /**
@@ -61,10 +62,10 @@ export async function gatherIn<C extends Collectors, const N extends Need<keyof 
   options: GatherOptions<N> | undefined,
   becomePartial: (reason: string) => void,
 ): Promise<Gathered<C, N>> {
-  const { names, need, slots, timeoutMs, signal } = planOf(ongoing, collectors, options)
+  const { names, need, places, timeoutMs, signal } = planOf(ongoing, collectors, options)
   const collect = async (name: string): Promise<End> => {
     try {
-      await enterIn(ongoing, slots)
+      const leave = await enterIn(ongoing, places)
       try {
         const run = (step: Step) =>
           withDeadline(`'${name}'`, timeoutMs, signal, (own) =>
@@ -72,7 +73,7 @@ export async function gatherIn<C extends Collectors, const N extends Need<keyof 
           )
         return { state: 'there', name, value: await stepIn(ongoing, name, 'compute', run) }
       } finally {
-        slots.leave()
+        leave()
       }
     } catch (error) {
       return { state: 'missing', name, error }
@@ -101,20 +102,18 @@ function planOf(ongoing: Ongoing, collectors: Collectors, options: GatherOptions
   const { need = Math.min(1, names.length), concurrency = DEFAULT_CONCURRENCY, signal } = options
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options
   checkNeed(need, names)
-  if (!Number.isInteger(concurrency) || concurrency < 1) {
-    throw new BadInput(`concurrency of gather is ${String(concurrency)}; it must be a whole number from 1`)
-  }
+  checkWhole(concurrency, 'concurrency of gather')
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) {
     throw new BadInput(`timeoutMs of gather is ${String(timeoutMs)}; it must be a number of milliseconds above 0`)
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new BadInput('signal must be an AbortSignal')
-  return { names, need, slots: openSlots(concurrency), timeoutMs, signal: joined(ongoing.budget, signal) }
+  return { names, need, places: permits({ limit: concurrency }), timeoutMs, signal: joined(ongoing.budget, signal) }
 }
 
 /** Time in the queue is a wait of its own, beside the collector: its step and its deadline begin with its work. */
-async function enterIn(ongoing: Ongoing, slots: Slots): Promise<void> {
-  if (slots.tryEnter()) return
-  await stepIn(ongoing, 'gather queue', 'wait', () => slots.enter(), { reason: 'queue' })
+async function enterIn(ongoing: Ongoing, places: Permits): Promise<Release> {
+  const wait = () => stepIn(ongoing, 'gather queue', 'wait', () => places.acquire(), { reason: 'queue' })
+  return places.tryAcquire() ?? (await wait())
 }
 
 function isTimeout(reason: unknown): boolean {
